@@ -1,0 +1,73 @@
+/** What becomes of a query that meets the fault: the user must change something, the same step is tried again, or the query restarts. */
+export type Fate = 'user' | 'retry' | 'restart'
+
+export type ErrorDetails = Readonly<Record<string, string | number | bigint | boolean>>
+
+interface ErrorEntry {
+  readonly fate: Fate
+  /** Names in braces are replaced by the details. It says what is wrong, the value, and the way out. */
+  readonly message: string
+}
+
+/** Every code that Walkway gives to a user. Stable: a code is never reused or renamed. Sorted by name within each block. */
+const table = {
+  // Plans and expressions
+  AMBIGUOUS_COLUMN: { fate: 'user', message: 'Column {column} is ambiguous: it stands in the schema {count} times. Rename one of them first.' },
+  DATATYPE_MISMATCH: { fate: 'user', message: '{expression}: expected {expected}, but {argument} is of type {actual}. Cast it, or use another function.' },
+  UNRESOLVED_COLUMN: { fate: 'user', message: 'There is no column {column}. Did you mean one of: {candidates}?' },
+  // Run time
+  ARITHMETIC_OVERFLOW: { fate: 'user', message: '{operation} overflows {type}. Cast an operand to a wider type.' },
+  CAST_INVALID_INPUT: { fate: 'user', message: 'The value {value} of type {from} cannot be cast to {to}. Filter it out, or use try_cast to get null instead.' },
+  DIVIDE_BY_ZERO: { fate: 'user', message: 'Division by zero. Guard it with case when or nullif.' },
+  INTERNAL: { fate: 'user', message: 'Walkway has a bug: {reason}. Please report it with this text.' },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof table
+
+/** How an error crosses a thread. */
+export interface ErrorWire {
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+  readonly message: string
+  readonly stack: string | undefined
+  readonly cause: ErrorWire | string | undefined
+}
+
+/** Every fault that Walkway reports: a stable `code`, the values in `details`, a sentence as `message`, and a `cause` if there is one. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError'
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, details: ErrorDetails = {}, cause?: unknown) {
+    super(`[${code}] ${render(table[code].message, details)}`, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.details = details
+  }
+
+  get fate(): Fate {
+    return table[this.code].fate
+  }
+}
+
+const render = (message: string, details: ErrorDetails): string =>
+  message.replace(/\{(\w+)\}/g, (whole, name: string) => (name in details ? String(details[name]) : whole))
+
+export const errorToWire = (error: unknown): ErrorWire => {
+  const known = error instanceof EngineError ? error : new EngineError('INTERNAL', { reason: String(error) }, error)
+  const { cause } = known
+  return {
+    code: known.code,
+    details: known.details,
+    message: known.message,
+    stack: cause instanceof Error ? cause.stack : known.stack,
+    cause: cause === undefined ? undefined : cause instanceof EngineError ? errorToWire(cause) : String(cause),
+  }
+}
+
+export const errorFromWire = (wire: ErrorWire): EngineError => {
+  const { cause } = wire
+  return new EngineError(wire.code, wire.details, typeof cause === 'object' ? errorFromWire(cause) : cause)
+}
+
+export const errorCodes = Object.keys(table) as readonly ErrorCode[]

@@ -1,0 +1,178 @@
+import type { StructType } from '../record/data-type.ts'
+import type { RecordBuffer } from '../record/record-buffer.ts'
+
+/**
+ * The contract between the engine and the world. Readers and writers are polled by a task on its own thread and never block it; whatever takes time
+ * answers with a Ticket, which the task looks at again later. Committers and planners run on the coordinator and may return promises.
+ */
+
+/** Partition name to the next offset to be read. What a source has read is exactly what lies below. Plain JSON; merged by spreading. */
+export type SourceOffset = Readonly<Record<string, number>>
+
+export type ConnectorOptions = Readonly<Record<string, string>>
+
+/** Something under way. `done` turns true once; then `error` or `value` is set. Only adapters that know promises complete it. */
+export class Ticket<T> {
+  done = false
+  value: T | undefined
+  error: unknown
+
+  static of<T>(value: T): Ticket<T> {
+    const ticket = new Ticket<T>()
+    ticket.complete(value)
+    return ticket
+  }
+
+  complete(value: T): void {
+    this.value = value
+    this.done = true
+  }
+
+  fail(error: unknown): void {
+    this.error = error
+    this.done = true
+  }
+}
+
+/** Where a reader or writer may run. `eventLoop` needs sockets, files or timers; `caller` needs objects or closures of the caller's thread. */
+export type Home = 'anywhere' | 'eventLoop' | 'caller'
+
+export interface SourceDescription {
+  readonly schema: StructType
+  readonly home: Home
+  /** Rows come as records in a RecordBuffer, or as plain JS objects keyed by column. */
+  readonly rows: 'records' | 'objects'
+  /** How many readers can share the work; each gets an index below it. 1 for a source that cannot be split. */
+  readonly maxReaders: number
+  /** True when rows can be read again from an offset: what exactly-once state and at-least-once delivery rest on. */
+  readonly replayable: boolean
+  /** One line for `explain()`. */
+  readonly label: string
+}
+
+export interface SourceContext {
+  readonly options: ConnectorOptions
+  readonly schema: StructType
+  /** Ordinals of the schema's columns that the query reads, in the order in which a record holds them. */
+  readonly columns: readonly number[]
+  readonly readerIndex: number
+  readonly readerCount: number
+  /** Micros since 1970 as a double; real or simulated. */
+  readonly clock: () => number
+  /** Where this source may keep files of its own in the checkpoint; null without one. */
+  readonly metadataFolder: string | null
+}
+
+/** Both kinds of reader. Called only by its task, in turn, never re-entrantly. */
+interface ReaderBase {
+  /** Called once before anything else. `start` is null in a first run: then the source's own option (startingOffsets, say) decides. */
+  open(start: SourceOffset | null): Ticket<void>
+  /** What lies below this has been handed over. Only this reader's partitions. */
+  position(): SourceOffset
+  /** How far the input reaches now: the end of a micro-batch. Respects maxOffsetsPerTrigger and its like unless `whole`. */
+  latest(whole: boolean): Ticket<SourceOffset>
+  /** Hands over nothing at or above `end`; null takes the limit away. */
+  limit(end: SourceOffset | null): void
+  /** True when everything below the limit, or the whole of a finite input, has been handed over. */
+  exhausted(): boolean
+  /** Micros since 1970 at which the burst last handed over reached this process; 0 if unknown (the engine then uses its clock). */
+  arrivalMicros(): number
+  /** Rows known to wait in the source beyond position, for progress; -1 if unknown. */
+  backlog(): number
+  /** The epoch that ends at `offset` is committed. May be ignored. */
+  committed(offset: SourceOffset): void
+  /** Releases everything. Idempotent; also called after errors. */
+  close(): Ticket<void>
+}
+
+export interface RecordReader extends ReaderBase {
+  readonly rows: 'records'
+  /** Appends up to `budget` rows. Returns how many; 0 means nothing now. Throws an EngineError when the source fails for good. */
+  poll(out: RecordBuffer, budget: number): number
+}
+
+export interface ObjectReader extends ReaderBase {
+  readonly rows: 'objects'
+  /** Appends up to `budget` row objects to `out`. Returns how many; 0 means nothing now. */
+  poll(out: Record<string, unknown>[], budget: number): number
+  /** Called when rows may have come while the engine waits. */
+  onReady(wake: () => void): void
+}
+
+export type SourceReader = RecordReader | ObjectReader
+
+export interface SourceConnector {
+  readonly name: string
+  /** On the coordinator, before the plan is analyzed: checks the options and says what there is. Errors are EngineErrors with fate 'user'. */
+  describe(options: ConnectorOptions, schema: StructType | null, streaming: boolean): Promise<SourceDescription>
+  /** On the task's thread. */
+  open(context: SourceContext): SourceReader
+}
+
+/** What a committed epoch of one writer needs in order to become visible: file names, say. Plain JSON, kept in the checkpoint. */
+export type SinkToken = unknown
+
+export interface SinkContext {
+  readonly options: ConnectorOptions
+  readonly schema: StructType
+  readonly writerIndex: number
+  readonly writerCount: number
+  readonly clock: () => number
+  /** Unique to this attempt of the query, so that files of a dead attempt are never mistaken for ours. */
+  readonly attempt: string
+}
+
+interface WriterBase {
+  open(): Ticket<void>
+  /** Rows offered from now on belong to this epoch. `complete` output: they replace what an earlier epoch wrote. */
+  beginEpoch(epoch: number): void
+  /** Moves work along (sends what is buffered). Called in every step of the task, with or without new rows. True if it did something. */
+  step(): boolean
+  /** Everything offered so far will be acknowledged or durable when the ticket is done; its value goes to the committer. */
+  prepare(epoch: number): Ticket<SinkToken>
+  /** Rows offered and rows acknowledged so far; the difference is in flight. Latency to acknowledgement is measured with these. */
+  offeredCount(): number
+  acknowledgedCount(): number
+  close(): Ticket<void>
+}
+
+export interface RecordWriterSink extends WriterBase {
+  readonly rows: 'records'
+  /** Takes rows from `rows`, from its read position on, and releases what it took; may leave some when it is full. */
+  offer(rows: RecordBuffer): void
+}
+
+export interface ObjectWriterSink extends WriterBase {
+  readonly rows: 'objects'
+  /** False: full; the same row is offered again later. */
+  offer(row: Record<string, unknown>): boolean
+}
+
+export type SinkWriter = RecordWriterSink | ObjectWriterSink
+
+/** Makes an epoch visible, on the coordinator. */
+export interface SinkCommitter {
+  /** Idempotent: called again after a crash between commit and the commit log. */
+  commit(epoch: number, tokens: readonly SinkToken[]): Promise<void>
+  /** Before a restart's first epoch: `epoch` is the last one in the commit log (-1: none); whatever is later and not committed must vanish. */
+  recover(epoch: number): Promise<void>
+  close(): Promise<void>
+}
+
+export type Guarantee = 'exactly-once' | 'at-least-once' | 'at-most-once'
+
+export interface SinkDescription {
+  readonly home: Home
+  readonly rows: 'records' | 'objects'
+  readonly maxWriters: number
+  readonly guarantee: Guarantee
+  readonly outputModes: readonly ('append' | 'update' | 'complete')[]
+  readonly label: string
+}
+
+export interface SinkConnector {
+  readonly name: string
+  describe(options: ConnectorOptions, schema: StructType): Promise<SinkDescription>
+  open(context: SinkContext): SinkWriter
+  committer(options: ConnectorOptions, schema: StructType): SinkCommitter | null
+}

@@ -1,0 +1,74 @@
+import type { Bound, BoundAggregate, LiteralValue } from '../expression/expression.ts'
+import type { StructType } from '../record/data-type.ts'
+import type { JoinType, OutputMode, SourceNode } from './logical-plan.ts'
+
+/**
+ * A plan with every name resolved and every type known. Each node has the schema of its output rows; a Bound in a node refers by ordinal to the
+ * columns of the node's child (joins: left columns first, then right).
+ */
+export type AnalyzedPlan =
+  | { readonly kind: 'source'; readonly source: SourceNode; readonly schema: StructType; /** Ordinals of the source's own columns that are read, in output order. */ readonly columns: readonly number[] }
+  | { readonly kind: 'localRelation'; readonly schema: StructType; readonly rows: readonly (readonly LiteralValue[])[] }
+  | { readonly kind: 'project'; readonly child: AnalyzedPlan; readonly columns: readonly Bound[]; readonly schema: StructType }
+  | { readonly kind: 'filter'; readonly child: AnalyzedPlan; readonly condition: Bound; readonly schema: StructType }
+  | {
+      readonly kind: 'watermark'
+      readonly child: AnalyzedPlan
+      /** The event-time column: a timestamp, or a window whose end is meant. */
+      readonly time: Bound
+      readonly delayMicros: number
+      readonly schema: StructType
+    }
+  | {
+      /** Multiplies each row by the windows that it falls in: the child's columns, then one window struct. Rows with a null time are dropped. */
+      readonly kind: 'expandWindow'
+      readonly child: AnalyzedPlan
+      readonly time: Bound
+      readonly sizeMicros: number
+      readonly slideMicros: number
+      readonly startMicros: number
+      readonly schema: StructType
+    }
+  | {
+      /** Output: the keys, then the aggregates. */
+      readonly kind: 'aggregate'
+      readonly child: AnalyzedPlan
+      readonly keys: readonly Bound[]
+      readonly aggregates: readonly BoundAggregate[]
+      /** Which key is event time (a timestamp under a watermark, or a window over one); null when state is never evicted. */
+      readonly eventTimeKey: number | null
+      readonly schema: StructType
+    }
+  | {
+      /** Output: the child's rows, the first of each key. */
+      readonly kind: 'deduplicate'
+      readonly child: AnalyzedPlan
+      readonly keys: readonly Bound[]
+      /** Which key is event time; null when keys are kept for ever or withinWatermark. */
+      readonly eventTimeKey: number | null
+      /** dropDuplicatesWithinWatermark: the event-time column of the row, and how long a key is remembered after it. */
+      readonly expiry: { readonly time: Bound; readonly delayMicros: number } | null
+      readonly schema: StructType
+    }
+  | {
+      /** A stream with a static table. The left side is always the stream: `analyze` turns a right join round and restores the order of columns. */
+      readonly kind: 'tableJoin'
+      readonly child: AnalyzedPlan
+      readonly table: AnalyzedPlan
+      readonly type: Exclude<JoinType, 'rightOuter' | 'fullOuter' | 'cross'>
+      /** Equal keys, over the stream's row and over the table's row; both empty when there is no equality. */
+      readonly streamKeys: readonly Bound[]
+      readonly tableKeys: readonly Bound[]
+      /** What else must hold, over stream columns then table columns; null: nothing. */
+      readonly residual: Bound | null
+      readonly schema: StructType
+    }
+  | { readonly kind: 'union'; readonly inputs: readonly AnalyzedPlan[]; readonly schema: StructType }
+  | { readonly kind: 'repartition'; readonly child: AnalyzedPlan; readonly partitions: number | null; readonly keys: readonly Bound[]; readonly schema: StructType }
+  | { readonly kind: 'sort'; readonly child: AnalyzedPlan; readonly by: readonly { readonly value: Bound; readonly ascending: boolean }[]; readonly schema: StructType }
+  | { readonly kind: 'limit'; readonly child: AnalyzedPlan; readonly count: number; readonly schema: StructType }
+
+export interface AnalyzedQuery {
+  readonly plan: AnalyzedPlan
+  readonly outputMode: OutputMode
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+// Worker threads load the built `dist`; the tests themselves import `src`. Both come from the same sources, because `npm test` builds first.
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+})
