@@ -1,0 +1,190 @@
+import type { CodeBuilder } from '../expression/code-builder.ts'
+import { compileExpression, compilePredicate } from '../expression/compile.ts'
+import type { Bound, BoundAggregate } from '../expression/expression.ts'
+import { keyAccessor } from '../expression/key-accessor.ts'
+import { valuesAccessor } from '../expression/values-accessor.ts'
+import type { RowAccessor, Value } from '../expression/value.ts'
+import type { OutputMode } from '../plan/logical-plan.ts'
+import { KEY_OFFSET, KeyedStore } from '../state/keyed-store.ts'
+import { type EntryNames, emitFinish, emitUpdate } from './aggregate-code.ts'
+import { type AggregateLayout, layoutAggregates } from './aggregate-state.ts'
+import { ROWS_LATE } from './chain-state.ts'
+import type { EpochPolicy } from './epoch-policy.ts'
+import { storedEndMillis } from './key-time.ts'
+import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
+import type { Consumer, OpContext } from './op-context.ts'
+import { OperatorFlags, type StatefulOperator } from './stateful.ts'
+
+export interface AggregateSpec {
+  readonly operatorId: number
+  readonly keys: readonly Bound[]
+  readonly aggregates: readonly BoundAggregate[]
+  readonly eventTimeKey: number | null
+}
+
+/**
+ * Running totals by key. In real time and update mode each row emits its group's new totals; at a barrier the groups that changed (update), all of them
+ * (complete, batch), or those that the watermark has closed (append).
+ */
+export class Aggregate implements StatefulOperator {
+  readonly operatorId: number
+  readonly name = 'aggregate'
+  readonly store: KeyedStore
+  readonly flags = new OperatorFlags()
+  readonly layout: AggregateLayout
+  readonly #spec: AggregateSpec
+  readonly #outputMode: OutputMode
+  /** Emits one group downstream; generated. */
+  emit: (handle: number) => void = () => {
+    throw new Error('the aggregate is not compiled')
+  }
+  /** True while the output takes no more; the task sets it. */
+  readonly #isFull: () => boolean
+  #cursor = 0
+  #scan: { next(): number } | null = null
+  #chain = 0
+
+  constructor(spec: AggregateSpec, outputMode: OutputMode, isFull: () => boolean) {
+    this.operatorId = spec.operatorId
+    this.#spec = spec
+    this.#outputMode = outputMode
+    this.#isFull = isFull
+    this.layout = layoutAggregates(spec.aggregates)
+    this.store = new KeyedStore({
+      valueBytes: this.layout.valueBytes,
+      varSlots: this.layout.varSlots,
+      timed: spec.eventTimeKey !== null && outputMode !== 'complete',
+    })
+  }
+
+  /** Generates the part of a burst that takes one row in. */
+  emitRow(c: OpContext, row: RowAccessor, skip: string, burst: BurstLocals): void {
+    const { cg } = c
+    const { eventTimeKey, aggregates } = this.#spec
+    const store = cg.constant(this.store)
+    const { values, key } = emitKeys(c, this.#spec.keys, row)
+    const end = endMillis(values, this.store.buckets === null ? null : eventTimeKey)
+    if (this.store.buckets !== null) cg.line(`if (${end} <= ${burst.late}) { ${c.registers}[${ROWS_LATE}]++; ${skip} }`)
+    // Read → pure expressions → state change → emit: an error in an argument leaves the state as it was.
+    const inputs = aggregates.map(({ arg, filter }) => {
+      const condition = filter === null ? null : compilePredicate(cg, filter, row, c.compile)
+      return { value: arg === null ? null : compileExpression(cg, arg, row, c.compile), condition }
+    })
+    const handle = emitFind(c, this.store, key)
+    cg.line(`if (${handle} === 0) ${handle} = ${store}.insert(${key.hash}, ${key.buffer}, 0, ${key.length}, ${end})`)
+    const entry = emitEntry(c, this.store, handle, key.fixedBytes)
+    emitTouch(c, store, entry, burst.tracking, burst.tag)
+    for (const [i, slot] of this.layout.slots.entries()) {
+      const { value, condition } = inputs[i]
+      if (condition !== null) cg.open(`if (${condition}) {`)
+      emitUpdate(cg, slot, value, entry, store)
+      if (condition !== null) cg.close()
+    }
+    cg.line(`if (${burst.perRow}) ${cg.constant(this)}.emit(${handle})`)
+  }
+
+  /** Generates the function that sends one group on: keys and results, read in place. */
+  emitGroup(c: OpContext, handle: string, next: Consumer): void {
+    const { cg } = c
+    const types = this.#spec.keys.map(({ type, nullable }) => ({ type, nullable }))
+    const entry = emitEntry(c, this.store, handle, null)
+    const keys = keyAccessor(cg, types, { u8: entry.u8, i32: entry.i32, f64: entry.f64, i64: entry.i64 }, `(${entry.at} + ${KEY_OFFSET})`)
+    const values: Value[] = types.map((_, i) => keys.column(i))
+    for (const slot of this.layout.slots) values.push(emitFinish(cg, slot, entry as EntryNames, this.store))
+    next(valuesAccessor(values), 'return')
+  }
+
+  beginEpoch(policy: EpochPolicy): void {
+    this.flags.lateMillis = this.store.buckets === null || policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis
+    this.flags.perRow = policy.mode === 'realTime' && this.#outputMode === 'update'
+    this.store.tracking = this.store.log !== null || (policy.mode === 'microBatch' && this.#outputMode === 'update')
+  }
+
+  advance(millis: number, budget: number): boolean {
+    if (!this.#evict(millis, budget)) return false
+    if (this.store.buckets !== null) this.flags.lateMillis = Math.max(this.flags.lateMillis, millis)
+    return true
+  }
+
+  finishEpoch(policy: EpochPolicy, budget: number): boolean {
+    if (policy.mode === 'batch' || this.#outputMode === 'complete') return this.#emitAll(policy, budget)
+    if (policy.mode === 'realTime') return true
+    if (this.#outputMode === 'update' && !this.#emitDirty(budget)) return false
+    if (!this.#evict(policy.evictMillis, budget)) return false
+    this.#cursor = 0
+    return true
+  }
+
+  isDue(millis: number): boolean {
+    return this.store.buckets !== null && this.store.buckets.least() <= millis
+  }
+
+  restore(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void {
+    const { eventTimeKey, keys } = this.#spec
+    const end = this.store.buckets === null || eventTimeKey === null ? 0 : storedEndMillis(keys, eventTimeKey, key, keyOffset)
+    this.store.restore(hash, key, keyOffset, keyLength, end, value, valueOffset, valueLength)
+  }
+
+  #emitDirty(budget: number): boolean {
+    const { store } = this
+    const { dirtyCount } = store
+    for (let left = budget; this.#cursor < dirtyCount; ) {
+      if (left-- <= 0 || this.#isFull()) return false
+      const handle = store.dirtyAt(this.#cursor++)
+      if (handle !== 0) this.emit(handle)
+    }
+    return true
+  }
+
+  #emitAll(policy: EpochPolicy, budget: number): boolean {
+    const { keys } = this.#spec
+    // SQL: totals over no rows at all are one row, where there are no keys.
+    if (keys.length === 0 && this.store.size === 0 && policy.mode === 'batch') this.store.insert(0, new Uint8Array(8), 0, 0, 0)
+    this.#scan ??= this.store.index.cursor()
+    for (let left = budget; ; ) {
+      if (left-- <= 0 || this.#isFull()) return false
+      const handle = this.#scan.next()
+      if (handle === 0) break
+      this.emit(handle)
+    }
+    this.#scan = null
+    return true
+  }
+
+  /** Works through the buckets that are due. The bucket at hand is a chain that nothing else refers to any more. */
+  #evict(millis: number, budget: number): boolean {
+    const { store } = this
+    const { buckets } = store
+    if (buckets === null) return true
+    const emits = this.#outputMode === 'append'
+    for (let left = budget; ; ) {
+      if (this.#chain === 0) {
+        if (buckets.least() > millis) return true
+        this.#chain = buckets.take()
+      }
+      if (left-- <= 0 || (emits && this.#isFull())) return false
+      const handle = this.#chain
+      this.#chain = store.nextOf(handle)
+      if (emits) this.emit(handle)
+      store.remove(handle)
+    }
+  }
+}
+
+/** Locals that a burst reads once when it starts. */
+export interface BurstLocals {
+  readonly late: string
+  readonly perRow: string
+  readonly tracking: string
+  readonly tag: string
+}
+
+/** Declares the locals of one stateful operator at the start of a generated burst. */
+export const emitBurstLocals = (cg: CodeBuilder, operator: StatefulOperator): BurstLocals => {
+  const names = { late: cg.fresh('late'), perRow: cg.fresh('perRow'), tracking: cg.fresh('tracking'), tag: cg.fresh('tag') }
+  const flags = cg.constant(operator.flags)
+  const store = cg.constant(operator.store)
+  cg.line(`const ${names.late} = ${flags}.lateMillis, ${names.perRow} = ${flags}.perRow`)
+  cg.line(`const ${names.tracking} = ${store}.tracking, ${names.tag} = ${store}.tag`)
+  return names
+}

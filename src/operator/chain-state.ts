@@ -1,0 +1,54 @@
+import type { EpochMode } from './epoch-policy.ts'
+
+/**
+ * The numbers that generated code and the task share: watermarks, the mode, the clock. One Float64Array, so that no double is boxed on its way.
+ *
+ *   0 arrival micros of the record at hand · 1 rows that came in · 2 rows dropped as late · 3 rows that went out
+ *   8 + 8 * w: watermark operator w: largest, least, sum and count of the event times of this epoch (micros); largest ever
+ */
+export const ARRIVAL = 0
+export const ROWS_IN = 1
+export const ROWS_LATE = 2
+export const ROWS_OUT = 3
+const WATERMARKS = 8
+export const WATERMARK_STRIDE = 8
+export const EVENT_MAX = 0
+export const EVENT_MIN = 1
+export const EVENT_SUM = 2
+export const EVENT_COUNT = 3
+export const EVENT_MAX_EVER = 4
+
+export const watermarkRegister = (index: number): number => WATERMARKS + WATERMARK_STRIDE * index
+
+/** What a chain's generated code looks up outside itself. One per task. */
+export class ChainState {
+  readonly registers: Float64Array
+  readonly watermarkCount: number
+  mode: EpochMode = 'microBatch'
+  batchTimeMicros = 0
+  readonly #clock: () => number
+
+  constructor(watermarkCount: number, clock: () => number) {
+    this.watermarkCount = watermarkCount
+    this.registers = new Float64Array(WATERMARKS + WATERMARK_STRIDE * Math.max(1, watermarkCount))
+    this.#clock = clock
+    for (let w = 0; w < watermarkCount; w++) {
+      this.resetEventTimes(w)
+      this.registers[watermarkRegister(w) + EVENT_MAX_EVER] = Number.NEGATIVE_INFINITY
+    }
+  }
+
+  /** `current_timestamp()`: the clock per row in real time, else the batch's own time. */
+  nowMicros(): number {
+    return this.mode === 'realTime' ? this.#clock() : this.batchTimeMicros
+  }
+
+  resetEventTimes(index: number): void {
+    const at = watermarkRegister(index)
+    const { registers } = this
+    registers[at + EVENT_MAX] = Number.NEGATIVE_INFINITY
+    registers[at + EVENT_MIN] = Number.POSITIVE_INFINITY
+    registers[at + EVENT_SUM] = 0
+    registers[at + EVENT_COUNT] = 0
+  }
+}

@@ -1,0 +1,109 @@
+import { compileExpression } from '../expression/compile.ts'
+import type { Bound } from '../expression/expression.ts'
+import type { RowAccessor } from '../expression/value.ts'
+import { KeyedStore } from '../state/keyed-store.ts'
+import type { BurstLocals } from './aggregate.ts'
+import { ROWS_LATE } from './chain-state.ts'
+import type { EpochPolicy } from './epoch-policy.ts'
+import { storedEndMillis } from './key-time.ts'
+import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
+import { type Consumer, eventTimeMicros, type OpContext } from './op-context.ts'
+import { OperatorFlags, type StatefulOperator } from './stateful.ts'
+
+export interface DeduplicateSpec {
+  readonly operatorId: number
+  readonly keys: readonly Bound[]
+  readonly eventTimeKey: number | null
+  readonly expiry: { readonly time: Bound; readonly delayMicros: number } | null
+}
+
+const EXPIRY_BYTES = 8
+
+/** Lets the first row of each key pass. A key is remembered for ever, until its event time has passed, or until its expiry. */
+export class Deduplicate implements StatefulOperator {
+  readonly operatorId: number
+  readonly name = 'deduplicate'
+  readonly store: KeyedStore
+  readonly flags = new OperatorFlags()
+  readonly #spec: DeduplicateSpec
+  #chain = 0
+  /** Rows that were dropped because their key had been seen. */
+  readonly duplicates = new Float64Array(1)
+
+  constructor(spec: DeduplicateSpec) {
+    this.operatorId = spec.operatorId
+    this.#spec = spec
+    this.store = new KeyedStore({
+      valueBytes: spec.expiry === null ? 0 : EXPIRY_BYTES,
+      varSlots: [],
+      timed: spec.eventTimeKey !== null || spec.expiry !== null,
+    })
+  }
+
+  emitRow(c: OpContext, row: RowAccessor, skip: string, burst: BurstLocals, next: Consumer): void {
+    const { cg } = c
+    const { expiry, eventTimeKey, keys } = this.#spec
+    const store = cg.constant(this.store)
+    const { values, key } = emitKeys(c, keys, row)
+    let end = endMillis(values, eventTimeKey)
+    if (expiry !== null) {
+      const time = compileExpression(cg, expiry.time, row, c.compile)
+      if (time.isNull !== 'false') cg.line(`if (${time.isNull}) ${skip}`)
+      const millis = cg.fresh('ms')
+      cg.line(`const ${millis} = Math.ceil(${eventTimeMicros(time)} / 1000)`)
+      cg.line(`if (${millis} <= ${burst.late}) { ${c.registers}[${ROWS_LATE}]++; ${skip} }`)
+      end = `${millis} + ${expiry.delayMicros / 1000}`
+    } else if (eventTimeKey !== null) {
+      cg.line(`if (${end} <= ${burst.late}) { ${c.registers}[${ROWS_LATE}]++; ${skip} }`)
+    }
+    const handle = emitFind(c, this.store, key)
+    cg.line(`if (${handle} !== 0) { ${cg.constant(this.duplicates)}[0]++; ${skip} }`)
+    cg.line(`${handle} = ${store}.insert(${key.hash}, ${key.buffer}, 0, ${key.length}, ${end})`)
+    const entry = emitEntry(c, this.store, handle, key.fixedBytes)
+    if (expiry !== null) cg.line(`${entry.f64}[${entry.value} >> 3] = ${end}`)
+    emitTouch(c, store, entry, burst.tracking, burst.tag)
+    next(row, skip)
+  }
+
+  beginEpoch(policy: EpochPolicy): void {
+    this.flags.lateMillis = policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis
+    this.store.tracking = this.store.log !== null
+  }
+
+  advance(millis: number, budget: number): boolean {
+    if (!this.#evict(millis, budget)) return false
+    this.flags.lateMillis = Math.max(this.flags.lateMillis, millis)
+    return true
+  }
+
+  finishEpoch(policy: EpochPolicy, budget: number): boolean {
+    return policy.mode !== 'microBatch' || this.#evict(policy.evictMillis, budget)
+  }
+
+  isDue(millis: number): boolean {
+    return this.store.buckets !== null && this.store.buckets.least() <= millis
+  }
+
+  restore(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void {
+    const { eventTimeKey, expiry, keys } = this.#spec
+    let end = 0
+    if (expiry !== null) end = new DataView(value.buffer, value.byteOffset).getFloat64(valueOffset, true)
+    else if (eventTimeKey !== null) end = storedEndMillis(keys, eventTimeKey, key, keyOffset)
+    this.store.restore(hash, key, keyOffset, keyLength, end, value, valueOffset, valueLength)
+  }
+
+  #evict(millis: number, budget: number): boolean {
+    const { buckets } = this.store
+    if (buckets === null) return true
+    for (let left = budget; ; ) {
+      if (this.#chain === 0) {
+        if (buckets.least() > millis) return true
+        this.#chain = buckets.take()
+      }
+      if (left-- <= 0) return false
+      const handle = this.#chain
+      this.#chain = this.store.nextOf(handle)
+      this.store.remove(handle)
+    }
+  }
+}

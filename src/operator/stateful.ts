@@ -1,0 +1,33 @@
+import type { KeyedStore } from '../state/keyed-store.ts'
+import type { EpochPolicy } from './epoch-policy.ts'
+
+/**
+ * An operator with state, as its task sees it. Rows reach it through the chain's generated function; here is the rest: what it does when the
+ * watermark moves and when an epoch ends, and its state. All work that can be long is a cursor: `false` means "call again", because the output is
+ * full or the budget is spent.
+ */
+export interface StatefulOperator {
+  readonly operatorId: number
+  readonly name: string
+  readonly store: KeyedStore
+  /** Where this operator's late watermark and flags stand for generated code; see `OperatorFlags`. */
+  readonly flags: OperatorFlags
+  /** From here on the epoch's policy holds. */
+  beginEpoch(policy: EpochPolicy): void
+  /** Real time: the watermark has reached `millis`. Emits and evicts what is due. */
+  advance(millis: number, budget: number): boolean
+  /** All rows of the epoch are in: emits what the policy wants at a barrier. */
+  finishEpoch(policy: EpochPolicy, budget: number): boolean
+  /** True if an epoch without rows would have something to do at this watermark. */
+  isDue(millis: number): boolean
+  /** Puts one entry of a checkpoint back. */
+  restore(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void
+}
+
+/** What a burst of generated code reads when it starts. */
+export class OperatorFlags {
+  /** Rows that end at or below are late and dropped. -Infinity: none. */
+  lateMillis = Number.NEGATIVE_INFINITY
+  /** Emit after each row. */
+  perRow = false
+}

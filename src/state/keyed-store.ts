@@ -1,0 +1,308 @@
+import { Arena, KeyIndex } from 'native-free-buffers'
+import { HandleList } from './handle-list.ts'
+import { TimeBuckets } from './time-buckets.ts'
+
+/**
+ * Keyed state of one operator in one task, as bytes in an arena. An entry is the block that KeyIndex lays out:
+ *
+ *   0 u32 hash · 4 u32 keyLength · 8 i32 tag · 12 u32 next in its time bucket · 16 key, padded to 8 · value (`valueBytes`)
+ *
+ * The tag says in which epoch the entry was last changed. The same dirty list serves "rows to emit at the barrier" and "rows to persist".
+ * A checkpoint does not stop the flow: `beginSeal` freezes the list of epoch N, `sealSlice` writes it piece by piece, and an entry that is about to
+ * change again in epoch N+1 is written first (`markDirty`), so that the file holds the state as it was at the barrier.
+ */
+
+export const TAG_OFFSET = 8
+export const NEXT_OFFSET = 12
+export const KEY_OFFSET = 16
+const DEAD = 0x40000000
+const NO_BYTES = 0xffffffff
+/** A block for variable bytes: u32 length, u32 capacity, bytes. */
+const VAR_HEADER_BYTES = 8
+
+/** Where the operations of an epoch go. Bytes are valid only during the call. */
+export interface ChangeLog {
+  put(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void
+  delete(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): void
+}
+
+export interface KeyedStoreOptions {
+  readonly valueBytes: number
+  /** Offsets in the value of u32 handles to variable bytes. */
+  readonly varSlots: readonly number[]
+  /** True when entries are evicted by time. */
+  readonly timed: boolean
+}
+
+export class KeyedStore {
+  readonly arena = new Arena()
+  readonly index: KeyIndex
+  readonly valueBytes: number
+  readonly buckets: TimeBuckets | null
+  /** The current epoch's tag, from 1 on. Generated code compares an entry's tag with it. */
+  tag = 1
+  /** False while nobody needs to know what changed: no checkpoint, and no emission at the barrier. */
+  tracking = true
+  /** True when changes are persisted; then deletions are logged as well. */
+  log: ChangeLog | null = null
+  /** The log of the epoch that is being sealed; entries about to change go there. */
+  #sealLog: ChangeLog | null = null
+  #dirty = new HandleList()
+  #sealing = new HandleList()
+  #sealCursor = 0
+  readonly #varSlots: readonly number[]
+  #scratch = new Uint8Array(256)
+  /** Rows updated and removed since the last look, for progress. */
+  updatedCount = 0
+  removedCount = 0
+
+  constructor(options: KeyedStoreOptions) {
+    this.index = new KeyIndex(this.arena)
+    this.valueBytes = options.valueBytes
+    this.#varSlots = options.varSlots
+    this.buckets = options.timed ? new TimeBuckets() : null
+  }
+
+  get size(): number {
+    return this.index.size
+  }
+
+  get usedBytes(): number {
+    return this.arena.usedBytes
+  }
+
+  get sealing(): boolean {
+    return this.#sealLog !== null
+  }
+
+  /** A new entry with a zeroed value. `endMillis` is when it is due; ignored by a store that is not timed. */
+  insert(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, endMillis: number): number {
+    const handle = this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
+    if (this.buckets !== null) {
+      const next = this.buckets.add(endMillis, handle)
+      const { arena } = this
+      const offset = (handle & arena.handleMask) << 3
+      arena.segments[handle >>> arena.segmentShift].i32[(offset + NEXT_OFFSET) >> 2] = next
+    }
+    return handle
+  }
+
+  /** Must be called before an entry whose tag is not the current one changes. */
+  markDirty(handle: number): void {
+    const { arena } = this
+    const { i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = (((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2
+    const tag = i32[at]
+    if (tag === this.tag - 1 && this.#sealLog !== null) this.#write(handle, this.#sealLog)
+    i32[at] = this.tag
+    this.#dirty.push(handle)
+    this.updatedCount++
+  }
+
+  /** The next entry of the same time bucket, 0 at the end. */
+  nextOf(handle: number): number {
+    const { arena } = this
+    return arena.segments[handle >>> arena.segmentShift].i32[(((handle & arena.handleMask) << 3) + NEXT_OFFSET) >> 2] >>> 0
+  }
+
+  /** How many entries have changed in this epoch. `dirtyAt` may give 0 for one that was removed since. */
+  get dirtyCount(): number {
+    return this.#dirty.length
+  }
+
+  dirtyAt(index: number): number {
+    const handle = this.#dirty.at(index)
+    return this.#tagOf(handle) === this.tag ? handle : 0
+  }
+
+  /** Removes an entry. Its block is freed at once, or once no list can still name it. */
+  remove(handle: number): void {
+    const { arena } = this
+    const { i32, u8 } = arena.segments[handle >>> arena.segmentShift]
+    const offset = (handle & arena.handleMask) << 3
+    const at = (offset + TAG_OFFSET) >> 2
+    const tag = i32[at]
+    if (tag === this.tag - 1 && this.#sealLog !== null) this.#write(handle, this.#sealLog)
+    this.index.remove(handle)
+    this.removedCount++
+    this.log?.delete(i32[offset >> 2], u8, offset + KEY_OFFSET, i32[(offset + 4) >> 2])
+    if (tag === this.tag) {
+      i32[at] = this.tag | DEAD
+    } else if (this.#sealLog !== null) {
+      i32[at] = this.tag | DEAD
+      this.#dirty.push(handle)
+    } else {
+      this.#free(handle)
+    }
+  }
+
+  /**
+   * The barrier: what changed until now belongs to the epoch that ends. Without a log the list is only forgotten. The epoch before must be sealed.
+   * `nextLog` takes the operations of the epoch that begins.
+   */
+  beginSeal(nextLog: ChangeLog | null): void {
+    if (this.#sealLog !== null) throw new Error('the epoch before is still being sealed')
+    const list = this.#dirty
+    this.#dirty = this.#sealing
+    this.#sealing = list
+    this.#sealCursor = 0
+    this.#sealLog = this.log
+    this.log = nextLog
+    this.tag = this.tag === DEAD - 2 ? 1 : this.tag + 1
+    if (this.#sealLog === null) this.#freeDead()
+  }
+
+  /** Writes at most `budget` entries of the frozen list. True when all are written. */
+  sealSlice(budget: number): boolean {
+    const log = this.#sealLog
+    if (log === null) return true
+    const list = this.#sealing
+    const tag = this.tag - 1
+    const end = Math.min(list.length, this.#sealCursor + budget)
+    for (let i = this.#sealCursor; i < end; i++) {
+      const handle = list.at(i)
+      const found = this.#tagOf(handle)
+      if (found === tag) {
+        this.#write(handle, log)
+        this.#setTag(handle, 0)
+      } else if (found === (tag | DEAD)) {
+        this.#free(handle)
+      }
+    }
+    this.#sealCursor = end
+    if (end < list.length) return false
+    list.clear()
+    this.#sealLog = null
+    return true
+  }
+
+  /** Puts an entry from a checkpoint back. The caller adds it to its time bucket through `endMillis`. */
+  restore(
+    hash: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    endMillis: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): void {
+    const handle = this.insert(hash, key, keyOffset, keyLength, endMillis)
+    const { arena } = this
+    const offset = (handle & arena.handleMask) << 3
+    const { u8, i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = offset + this.valueOffset(keyLength)
+    u8.set(value.subarray(valueOffset, valueOffset + this.valueBytes), at)
+    let from = valueOffset + this.valueBytes
+    for (const slot of this.#varSlots) {
+      const length = i32[(at + slot) >> 2] >>> 0
+      i32[(at + slot) >> 2] = 0
+      if (length === NO_BYTES) continue
+      this.setBytes(handle, this.valueOffset(keyLength) + slot, value, from, length)
+      from += length
+    }
+    if (from !== valueOffset + valueLength) throw new Error(`a stored value has ${valueLength} bytes: expected ${from - valueOffset}`)
+  }
+
+  /** Where the value begins in an entry whose key has this length. */
+  valueOffset(keyLength: number): number {
+    return KEY_OFFSET + ((keyLength + 7) & ~7)
+  }
+
+  /** Stores a copy of some bytes under the u32 handle at `slot` (an offset in the entry), in place of what is there. */
+  setBytes(handle: number, slot: number, source: Uint8Array, offset: number, length: number): void {
+    const { arena } = this
+    const slotIndex = (((handle & arena.handleMask) << 3) + slot) >> 2
+    let block = arena.segments[handle >>> arena.segmentShift].i32[slotIndex] >>> 0
+    if (block === 0 || this.#capacity(block) < length) {
+      if (block !== 0) arena.free(block, VAR_HEADER_BYTES + this.#capacity(block))
+      const capacity = (length + 7) & ~7
+      block = arena.allocate(VAR_HEADER_BYTES + capacity)
+      arena.segments[block >>> arena.segmentShift].i32[(((block & arena.handleMask) << 3) >> 2) + 1] = capacity
+      arena.segments[handle >>> arena.segmentShift].i32[slotIndex] = block
+    }
+    const { u8, i32 } = arena.segments[block >>> arena.segmentShift]
+    const at = (block & arena.handleMask) << 3
+    i32[at >> 2] = length
+    u8.set(source.subarray(offset, offset + length), at + VAR_HEADER_BYTES)
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    const cursor = this.index.cursor()
+    for (let handle = cursor.next(); handle !== 0; handle = cursor.next()) this.remove(handle)
+    this.buckets?.clear()
+  }
+
+  #capacity(block: number): number {
+    const { arena } = this
+    return arena.segments[block >>> arena.segmentShift].i32[(((block & arena.handleMask) << 3) >> 2) + 1]
+  }
+
+  #tagOf(handle: number): number {
+    const { arena } = this
+    return arena.segments[handle >>> arena.segmentShift].i32[(((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2]
+  }
+
+  #setTag(handle: number, tag: number): void {
+    const { arena } = this
+    arena.segments[handle >>> arena.segmentShift].i32[(((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2] = tag
+  }
+
+  /** Without a log nothing is written, but blocks of removed entries still wait in the list. */
+  #freeDead(): void {
+    const list = this.#sealing
+    for (let i = 0; i < list.length; i++) {
+      const handle = list.at(i)
+      if ((this.#tagOf(handle) & DEAD) !== 0) this.#free(handle)
+    }
+    list.clear()
+  }
+
+  #free(handle: number): void {
+    const { arena } = this
+    const offset = (handle & arena.handleMask) << 3
+    const { i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = this.valueOffset(i32[(offset + 4) >> 2])
+    for (const slot of this.#varSlots) {
+      const block = i32[(offset + at + slot) >> 2] >>> 0
+      if (block !== 0) arena.free(block, VAR_HEADER_BYTES + this.#capacity(block))
+    }
+    arena.free(handle, at + this.valueBytes)
+  }
+
+  #write(handle: number, log: ChangeLog): void {
+    const { arena } = this
+    const offset = (handle & arena.handleMask) << 3
+    const { u8, i32 } = arena.segments[handle >>> arena.segmentShift]
+    const keyLength = i32[(offset + 4) >> 2]
+    const at = offset + this.valueOffset(keyLength)
+    if (this.#varSlots.length === 0) {
+      log.put(i32[offset >> 2], u8, offset + KEY_OFFSET, keyLength, u8, at, this.valueBytes)
+      return
+    }
+    let length = this.valueBytes
+    for (const slot of this.#varSlots) {
+      const block = i32[(at + slot) >> 2] >>> 0
+      if (block !== 0) length += arena.segments[block >>> arena.segmentShift].i32[((block & arena.handleMask) << 3) >> 2]
+    }
+    if (length > this.#scratch.length) this.#scratch = new Uint8Array(2 * length)
+    const value = this.#scratch
+    value.set(u8.subarray(at, at + this.valueBytes), 0)
+    let to = this.valueBytes
+    for (const slot of this.#varSlots) {
+      const block = i32[(at + slot) >> 2] >>> 0
+      const segment = arena.segments[block >>> arena.segmentShift]
+      const from = (block & arena.handleMask) << 3
+      const size = block === 0 ? NO_BYTES : segment.i32[from >> 2]
+      value[slot] = size & 255
+      value[slot + 1] = (size >>> 8) & 255
+      value[slot + 2] = (size >>> 16) & 255
+      value[slot + 3] = size >>> 24
+      if (block === 0) continue
+      value.set(segment.u8.subarray(from + VAR_HEADER_BYTES, from + VAR_HEADER_BYTES + size), to)
+      to += size
+    }
+    log.put(i32[offset >> 2], u8, offset + KEY_OFFSET, keyLength, value, 0, length)
+  }
+}
