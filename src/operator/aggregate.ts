@@ -5,12 +5,12 @@ import { keyAccessor } from '../expression/key-accessor.ts'
 import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { RowAccessor, Value } from '../expression/value.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
+import { integerType } from '../record/data-type.ts'
 import { KEY_OFFSET, KeyedStore } from '../state/keyed-store.ts'
 import { type EntryNames, emitFinish, emitUpdate } from './aggregate-code.ts'
 import { type AggregateLayout, layoutAggregates } from './aggregate-state.ts'
-import { ROWS_LATE } from './chain-state.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
-import { storedEndMillis } from './key-time.ts'
+import { compileKeyTime } from './key-time.ts'
 import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
 import type { Consumer, OpContext } from './op-context.ts'
 import { OperatorFlags, type StatefulOperator } from './stateful.ts'
@@ -21,6 +21,8 @@ export interface AggregateSpec {
   readonly aggregates: readonly BoundAggregate[]
   readonly eventTimeKey: number | null
 }
+
+const ONLY_GROUP: Bound = { kind: 'literal', value: 0, type: integerType, nullable: false }
 
 /**
  * Running totals by key. In real time and update mode each row emits its group's new totals; at a barrier the groups that changed (update), all of them
@@ -34,6 +36,8 @@ export class Aggregate implements StatefulOperator {
   readonly layout: AggregateLayout
   readonly #spec: AggregateSpec
   readonly #outputMode: OutputMode
+  /** Without keys there is one group, under a key of its own that no row shows. */
+  readonly #stateKeys: readonly Bound[]
   /** Emits one group downstream; generated. */
   emit: (handle: number) => void = () => {
     throw new Error('the aggregate is not compiled')
@@ -43,10 +47,12 @@ export class Aggregate implements StatefulOperator {
   #cursor = 0
   #scan: { next(): number } | null = null
   #chain = 0
+  #keyTime: ((handle: number) => number) | null = null
 
   constructor(spec: AggregateSpec, outputMode: OutputMode, isFull: () => boolean) {
     this.operatorId = spec.operatorId
     this.#spec = spec
+    this.#stateKeys = spec.keys.length === 0 ? [ONLY_GROUP] : spec.keys
     this.#outputMode = outputMode
     this.#isFull = isFull
     this.layout = layoutAggregates(spec.aggregates)
@@ -62,9 +68,9 @@ export class Aggregate implements StatefulOperator {
     const { cg } = c
     const { eventTimeKey, aggregates } = this.#spec
     const store = cg.constant(this.store)
-    const { values, key } = emitKeys(c, this.#spec.keys, row)
+    const { values, key } = emitKeys(c, this.#stateKeys, row)
     const end = endMillis(values, this.store.buckets === null ? null : eventTimeKey)
-    if (this.store.buckets !== null) cg.line(`if (${end} <= ${burst.late}) { ${c.registers}[${ROWS_LATE}]++; ${skip} }`)
+    if (this.store.buckets !== null) cg.line(`if (${end} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
     // Read → pure expressions → state change → emit: an error in an argument leaves the state as it was.
     const inputs = aggregates.map(({ arg, filter }) => {
       const condition = filter === null ? null : compilePredicate(cg, filter, row, c.compile)
@@ -86,23 +92,23 @@ export class Aggregate implements StatefulOperator {
   /** Generates the function that sends one group on: keys and results, read in place. */
   emitGroup(c: OpContext, handle: string, next: Consumer): void {
     const { cg } = c
-    const types = this.#spec.keys.map(({ type, nullable }) => ({ type, nullable }))
+    const types = this.#stateKeys.map(({ type, nullable }) => ({ type, nullable }))
     const entry = emitEntry(c, this.store, handle, null)
     const keys = keyAccessor(cg, types, { u8: entry.u8, i32: entry.i32, f64: entry.f64, i64: entry.i64 }, `(${entry.at} + ${KEY_OFFSET})`)
-    const values: Value[] = types.map((_, i) => keys.column(i))
+    const values: Value[] = this.#spec.keys.map((_, i) => keys.column(i))
     for (const slot of this.layout.slots) values.push(emitFinish(cg, slot, entry as EntryNames, this.store))
     next(valuesAccessor(values), 'return')
   }
 
   beginEpoch(policy: EpochPolicy): void {
-    this.flags.lateMillis = this.store.buckets === null || policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis
+    this.flags.raiseLate(this.store.buckets === null || policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis)
     this.flags.perRow = policy.mode === 'realTime' && this.#outputMode === 'update'
     this.store.tracking = this.store.log !== null || (policy.mode === 'microBatch' && this.#outputMode === 'update')
   }
 
   advance(millis: number, budget: number): boolean {
     if (!this.#evict(millis, budget)) return false
-    if (this.store.buckets !== null) this.flags.lateMillis = Math.max(this.flags.lateMillis, millis)
+    if (this.store.buckets !== null) this.flags.raiseLate(millis)
     return true
   }
 
@@ -120,9 +126,11 @@ export class Aggregate implements StatefulOperator {
   }
 
   restore(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void {
+    const handle = this.store.restore(hash, key, keyOffset, keyLength, value, valueOffset, valueLength)
     const { eventTimeKey, keys } = this.#spec
-    const end = this.store.buckets === null || eventTimeKey === null ? 0 : storedEndMillis(keys, eventTimeKey, key, keyOffset)
-    this.store.restore(hash, key, keyOffset, keyLength, end, value, valueOffset, valueLength)
+    if (this.store.buckets === null || eventTimeKey === null) return
+    this.#keyTime ??= compileKeyTime(this.store, keys, eventTimeKey)
+    this.store.addToBucket(handle, this.#keyTime(handle))
   }
 
   #emitDirty(budget: number): boolean {
@@ -139,7 +147,7 @@ export class Aggregate implements StatefulOperator {
   #emitAll(policy: EpochPolicy, budget: number): boolean {
     const { keys } = this.#spec
     // SQL: totals over no rows at all are one row, where there are no keys.
-    if (keys.length === 0 && this.store.size === 0 && policy.mode === 'batch') this.store.insert(0, new Uint8Array(8), 0, 0, 0)
+    if (keys.length === 0 && this.store.size === 0 && policy.mode === 'batch') this.store.insert(0, new Uint8Array(8), 0, 8, 0)
     this.#scan ??= this.store.index.cursor()
     for (let left = budget; ; ) {
       if (left-- <= 0 || this.#isFull()) return false
@@ -159,7 +167,7 @@ export class Aggregate implements StatefulOperator {
     const emits = this.#outputMode === 'append'
     for (let left = budget; ; ) {
       if (this.#chain === 0) {
-        if (buckets.least() > millis) return true
+        if (buckets.isEmpty || buckets.least() > millis) return true
         this.#chain = buckets.take()
       }
       if (left-- <= 0 || (emits && this.#isFull())) return false
@@ -174,6 +182,7 @@ export class Aggregate implements StatefulOperator {
 /** Locals that a burst reads once when it starts. */
 export interface BurstLocals {
   readonly late: string
+  readonly dropped: string
   readonly perRow: string
   readonly tracking: string
   readonly tag: string
@@ -181,10 +190,10 @@ export interface BurstLocals {
 
 /** Declares the locals of one stateful operator at the start of a generated burst. */
 export const emitBurstLocals = (cg: CodeBuilder, operator: StatefulOperator): BurstLocals => {
-  const names = { late: cg.fresh('late'), perRow: cg.fresh('perRow'), tracking: cg.fresh('tracking'), tag: cg.fresh('tag') }
+  const names = { late: cg.fresh('late'), dropped: cg.fresh('dropped'), perRow: cg.fresh('perRow'), tracking: cg.fresh('tracking'), tag: cg.fresh('tag') }
   const flags = cg.constant(operator.flags)
   const store = cg.constant(operator.store)
-  cg.line(`const ${names.late} = ${flags}.lateMillis, ${names.perRow} = ${flags}.perRow`)
+  cg.line(`const ${names.late} = ${flags}.lateMillis, ${names.dropped} = ${flags}.dropped, ${names.perRow} = ${flags}.perRow`)
   cg.line(`const ${names.tracking} = ${store}.tracking, ${names.tag} = ${store}.tag`)
   return names
 }

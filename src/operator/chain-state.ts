@@ -3,13 +3,15 @@ import type { EpochMode } from './epoch-policy.ts'
 /**
  * The numbers that generated code and the task share: watermarks, the mode, the clock. One Float64Array, so that no double is boxed on its way.
  *
- *   0 arrival micros of the record at hand · 1 rows that came in · 2 rows dropped as late · 3 rows that went out
+ *   0 arrival micros of the record at hand · 1 rows that came in · 3 rows that went out
+ *   4 rows put out since the arrival last changed · 5 that arrival
  *   8 + 8 * w: watermark operator w: largest, least, sum and count of the event times of this epoch (micros); largest ever
  */
 export const ARRIVAL = 0
 export const ROWS_IN = 1
-export const ROWS_LATE = 2
 export const ROWS_OUT = 3
+export const RUN_COUNT = 4
+export const RUN_START = 5
 const WATERMARKS = 8
 export const WATERMARK_STRIDE = 8
 export const EVENT_MAX = 0
@@ -26,6 +28,10 @@ export class ChainState {
   readonly watermarkCount: number
   mode: EpochMode = 'microBatch'
   batchTimeMicros = 0
+  /** True while an output holds rows that it could not pass on. Generated bursts stop at it. */
+  outputFull = false
+  /** Called by generated code when the arrival of the rows that it puts out changes. */
+  onRun: () => void = () => {}
   readonly #clock: () => number
 
   constructor(watermarkCount: number, clock: () => number) {

@@ -3,9 +3,8 @@ import type { Bound } from '../expression/expression.ts'
 import type { RowAccessor } from '../expression/value.ts'
 import { KeyedStore } from '../state/keyed-store.ts'
 import type { BurstLocals } from './aggregate.ts'
-import { ROWS_LATE } from './chain-state.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
-import { storedEndMillis } from './key-time.ts'
+import { compileKeyTime } from './key-time.ts'
 import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
 import { type Consumer, eventTimeMicros, type OpContext } from './op-context.ts'
 import { OperatorFlags, type StatefulOperator } from './stateful.ts'
@@ -27,6 +26,7 @@ export class Deduplicate implements StatefulOperator {
   readonly flags = new OperatorFlags()
   readonly #spec: DeduplicateSpec
   #chain = 0
+  #keyTime: ((handle: number) => number) | null = null
   /** Rows that were dropped because their key had been seen. */
   readonly duplicates = new Float64Array(1)
 
@@ -51,10 +51,10 @@ export class Deduplicate implements StatefulOperator {
       if (time.isNull !== 'false') cg.line(`if (${time.isNull}) ${skip}`)
       const millis = cg.fresh('ms')
       cg.line(`const ${millis} = Math.ceil(${eventTimeMicros(time)} / 1000)`)
-      cg.line(`if (${millis} <= ${burst.late}) { ${c.registers}[${ROWS_LATE}]++; ${skip} }`)
+      cg.line(`if (${millis} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
       end = `${millis} + ${expiry.delayMicros / 1000}`
     } else if (eventTimeKey !== null) {
-      cg.line(`if (${end} <= ${burst.late}) { ${c.registers}[${ROWS_LATE}]++; ${skip} }`)
+      cg.line(`if (${end} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
     }
     const handle = emitFind(c, this.store, key)
     cg.line(`if (${handle} !== 0) { ${cg.constant(this.duplicates)}[0]++; ${skip} }`)
@@ -66,13 +66,13 @@ export class Deduplicate implements StatefulOperator {
   }
 
   beginEpoch(policy: EpochPolicy): void {
-    this.flags.lateMillis = policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis
+    this.flags.raiseLate(policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis)
     this.store.tracking = this.store.log !== null
   }
 
   advance(millis: number, budget: number): boolean {
     if (!this.#evict(millis, budget)) return false
-    this.flags.lateMillis = Math.max(this.flags.lateMillis, millis)
+    this.flags.raiseLate(millis)
     return true
   }
 
@@ -86,10 +86,13 @@ export class Deduplicate implements StatefulOperator {
 
   restore(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void {
     const { eventTimeKey, expiry, keys } = this.#spec
-    let end = 0
-    if (expiry !== null) end = new DataView(value.buffer, value.byteOffset).getFloat64(valueOffset, true)
-    else if (eventTimeKey !== null) end = storedEndMillis(keys, eventTimeKey, key, keyOffset)
-    this.store.restore(hash, key, keyOffset, keyLength, end, value, valueOffset, valueLength)
+    const handle = this.store.restore(hash, key, keyOffset, keyLength, value, valueOffset, valueLength)
+    if (expiry !== null) {
+      this.store.addToBucket(handle, new DataView(value.buffer, value.byteOffset).getFloat64(valueOffset, true))
+    } else if (eventTimeKey !== null) {
+      this.#keyTime ??= compileKeyTime(this.store, keys, eventTimeKey)
+      this.store.addToBucket(handle, this.#keyTime(handle))
+    }
   }
 
   #evict(millis: number, budget: number): boolean {
@@ -97,7 +100,7 @@ export class Deduplicate implements StatefulOperator {
     if (buckets === null) return true
     for (let left = budget; ; ) {
       if (this.#chain === 0) {
-        if (buckets.least() > millis) return true
+        if (buckets.isEmpty || buckets.least() > millis) return true
         this.#chain = buckets.take()
       }
       if (left-- <= 0) return false

@@ -30,4 +30,11 @@ export class OperatorFlags {
   lateMillis = Number.NEGATIVE_INFINITY
   /** Emit after each row. */
   perRow = false
+  /** Rows dropped as late in this epoch. */
+  readonly dropped = new Float64Array(1)
+
+  /** What was late stays late, whatever the mode: a window that has been emitted and forgotten never opens again. */
+  raiseLate(millis: number): void {
+    if (millis > this.lateMillis) this.lateMillis = millis
+  }
 }

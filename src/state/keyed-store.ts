@@ -78,13 +78,16 @@ export class KeyedStore {
   /** A new entry with a zeroed value. `endMillis` is when it is due; ignored by a store that is not timed. */
   insert(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, endMillis: number): number {
     const handle = this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
-    if (this.buckets !== null) {
-      const next = this.buckets.add(endMillis, handle)
-      const { arena } = this
-      const offset = (handle & arena.handleMask) << 3
-      arena.segments[handle >>> arena.segmentShift].i32[(offset + NEXT_OFFSET) >> 2] = next
-    }
+    if (this.buckets !== null) this.addToBucket(handle, endMillis)
     return handle
+  }
+
+  /** Chains an entry into the bucket of the time at which it is due. */
+  addToBucket(handle: number, endMillis: number): void {
+    if (this.buckets === null) return
+    const next = this.buckets.add(endMillis, handle)
+    const { arena } = this
+    arena.segments[handle >>> arena.segmentShift].i32[(((handle & arena.handleMask) << 3) + NEXT_OFFSET) >> 2] = next
   }
 
   /** Must be called before an entry whose tag is not the current one changes. */
@@ -176,18 +179,17 @@ export class KeyedStore {
     return true
   }
 
-  /** Puts an entry from a checkpoint back. The caller adds it to its time bucket through `endMillis`. */
+  /** Puts an entry from a checkpoint back and returns it. The caller adds it to its time bucket. */
   restore(
     hash: number,
     key: Uint8Array,
     keyOffset: number,
     keyLength: number,
-    endMillis: number,
     value: Uint8Array,
     valueOffset: number,
     valueLength: number,
-  ): void {
-    const handle = this.insert(hash, key, keyOffset, keyLength, endMillis)
+  ): number {
+    const handle = this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
     const { arena } = this
     const offset = (handle & arena.handleMask) << 3
     const { u8, i32 } = arena.segments[handle >>> arena.segmentShift]
@@ -202,6 +204,7 @@ export class KeyedStore {
       from += length
     }
     if (from !== valueOffset + valueLength) throw new Error(`a stored value has ${valueLength} bytes: expected ${from - valueOffset}`)
+    return handle
   }
 
   /** Where the value begins in an entry whose key has this length. */

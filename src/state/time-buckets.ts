@@ -6,6 +6,10 @@ export class TimeBuckets {
   readonly #heads = new Map<number, number>()
   readonly #heap: number[] = []
 
+  get isEmpty(): boolean {
+    return this.#heap.length === 0
+  }
+
   /** The least end with handles, or Infinity. */
   least(): number {
     return this.#heap.length === 0 ? Number.POSITIVE_INFINITY : this.#heap[0]

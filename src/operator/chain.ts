@@ -1,0 +1,251 @@
+import { CodeBuilder } from '../expression/code-builder.ts'
+import { compileExpression } from '../expression/compile.ts'
+import type { Bound } from '../expression/expression.ts'
+import { emitKey } from '../expression/key-emitter.ts'
+import { objectAccessor } from '../expression/object-accessor.ts'
+import { emitObject } from '../expression/object-emitter.ts'
+import { recordAccessor } from '../expression/record-accessor.ts'
+import { emitRecord } from '../expression/record-emitter.ts'
+import type { RowAccessor } from '../expression/value.ts'
+import type { OutputMode } from '../plan/logical-plan.ts'
+import type { ChainOp } from '../plan/physical-plan.ts'
+import type { StructType } from '../record/data-type.ts'
+import type { RowLayout } from '../record/row-layout.ts'
+import { Aggregate, type BurstLocals, emitBurstLocals } from './aggregate.ts'
+import { ARRIVAL, type ChainState, ROWS_IN, ROWS_OUT, RUN_COUNT, RUN_START } from './chain-state.ts'
+import { Deduplicate } from './deduplicate.ts'
+import { makeContext } from './compile-context.ts'
+import { emitFilter, emitProject } from './narrow.ts'
+import type { OpContext } from './op-context.ts'
+import type { StatefulOperator } from './stateful.ts'
+import type { StaticTable } from './static-table.ts'
+import { emitTableJoin } from './table-join.ts'
+import { emitWatermark } from './watermark.ts'
+import { emitExpandWindow } from './window.ts'
+
+/** Takes encoded rows and never refuses: a full ring spills into memory of the task's own, and the task then reads nothing until that is gone. */
+export interface RecordOutput {
+  readonly u8: Uint8Array
+  arrivalMicros: number
+  claim(payloadBytes: number): number
+  commit(kind: number, payloadBytes: number, hash: number): void
+}
+
+export interface ObjectOutput {
+  push(row: Record<string, unknown>, arrivalMicros: number): void
+}
+
+export type ChainInput =
+  | { readonly kind: 'records'; readonly layout: RowLayout }
+  | { readonly kind: 'objects'; readonly schema: StructType; readonly columns: readonly number[] }
+
+export type ChainOutput =
+  | { readonly kind: 'records'; readonly layout: RowLayout; readonly out: RecordOutput }
+  | { readonly kind: 'hash'; readonly layout: RowLayout; readonly outs: readonly RecordOutput[]; readonly keys: readonly Bound[] }
+  | { readonly kind: 'roundRobin'; readonly layout: RowLayout; readonly outs: readonly RecordOutput[] }
+  | { readonly kind: 'objects'; readonly schema: StructType; readonly out: ObjectOutput }
+
+export interface ChainSpec {
+  readonly name: string
+  readonly input: ChainInput
+  readonly inputSchema: StructType
+  readonly ops: readonly ChainOp[]
+  readonly output: ChainOutput
+  readonly outputMode: OutputMode
+  readonly state: ChainState
+  readonly tables: ReadonlyMap<number, StaticTable>
+  /** True while the output holds rows that it could not pass on. */
+  readonly isFull: () => boolean
+}
+
+/** What a burst reads from: a ring or a record buffer. */
+export interface RecordInput {
+  next(): number
+}
+
+export interface CompiledChain {
+  /** Processes up to `budget` rows, fewer when the input ends or the output is full. Returns how many. */
+  readonly runRecords: (input: RecordInput, budget: number) => number
+  /** Processes `rows[from..to)`; returns the index of the first row that it left because the output was full. */
+  readonly runObjects: (rows: readonly Record<string, unknown>[], from: number, to: number) => number
+  readonly operators: readonly StatefulOperator[]
+  /** The generated functions, for `explain('codegen')`. */
+  readonly sources: readonly string[]
+}
+
+/**
+ * Compiles a chain of operators to JavaScript. The burst loop stands inside the generated function; a function ends where a stateful operator begins,
+ * and what follows that operator is a second function, which reads a group in place in the arena. They are generated from the end of the chain on.
+ */
+export const compileChain = (spec: ChainSpec): CompiledChain => {
+  const operators = spec.ops.map(op => makeOperator(op, spec))
+  const sources: string[] = []
+  for (let i = spec.ops.length - 1; i >= 0; i--) {
+    const operator = operators[i]
+    if (!(operator instanceof Aggregate)) continue
+    const cg = new CodeBuilder()
+    const c = begin(cg, spec)
+    const locals = emitLocals(cg, operators, i + 1)
+    operator.emitGroup(c, 'handle', (row, skip) => emitFrom(c, spec, operators, locals, i + 1, row, skip))
+    const made = cg.build(`${spec.name}_emit${operator.operatorId}`, ['handle'])
+    operator.emit = made.call as (handle: number) => void
+    sources.unshift(made.source)
+  }
+  const head = compileHead(spec, operators)
+  sources.unshift(head.source)
+  const refuse = (): never => {
+    throw new Error('this chain reads the other kind of rows')
+  }
+  return {
+    runRecords: spec.input.kind === 'records' ? (head.call as CompiledChain['runRecords']) : refuse,
+    runObjects: spec.input.kind === 'objects' ? (head.call as CompiledChain['runObjects']) : refuse,
+    operators: operators.filter(operator => operator !== null),
+    sources,
+  }
+}
+
+type MaybeOperator = Aggregate | Deduplicate | null
+
+const makeOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
+  switch (op.kind) {
+    case 'aggregate':
+      return new Aggregate(op, spec.outputMode, spec.isFull)
+    case 'deduplicate':
+      return new Deduplicate(op)
+    default:
+      return null
+  }
+}
+
+const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
+  const cg = new CodeBuilder()
+  const c = begin(cg, spec)
+  const locals = emitLocals(cg, operators, 0)
+  const state = cg.constant(spec.state)
+  if (spec.input.kind === 'objects') {
+    cg.line('let i = from')
+    cg.open(`while (i < to && !${state}.outputFull) {`)
+    cg.line('const row = rows[i++]')
+    const row = objectAccessor(cg, spec.inputSchema, 'row')
+    emitFrom(c, spec, operators, locals, 0, row, 'continue')
+    cg.close()
+    cg.line(`${c.registers}[${ROWS_IN}] += i - from`)
+    cg.line('return i')
+    return cg.build(`${spec.name}_objects`, ['rows', 'from', 'to'])
+  }
+  cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = input')
+  cg.line('let n = 0, p = 0')
+  cg.open(`while (n < budget && !${state}.outputFull && (p = input.next()) >= 0) {`)
+  cg.line('n++')
+  cg.line(`${c.registers}[${ARRIVAL}] = f64[(p >> 3) - 1]`)
+  const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
+  emitFrom(c, spec, operators, locals, 0, recordAccessor(cg, spec.input.layout, names, 'p'), 'continue')
+  cg.close()
+  cg.line(`${c.registers}[${ROWS_IN}] += n`)
+  cg.line('return n')
+  return cg.build(`${spec.name}_records`, ['input', 'budget'])
+}
+
+const begin = (cg: CodeBuilder, spec: ChainSpec): OpContext => {
+  const registers = cg.constant(spec.state.registers, 'R')
+  return { cg, compile: makeContext(cg, spec.state), state: spec.state, registers }
+}
+
+/** The stateful operators that a function starting at `from` reaches: up to and including the first aggregate. */
+const emitLocals = (cg: CodeBuilder, operators: readonly MaybeOperator[], from: number): Map<number, BurstLocals> => {
+  const locals = new Map<number, BurstLocals>()
+  for (let i = from; i < operators.length; i++) {
+    const operator = operators[i]
+    if (operator === null) continue
+    locals.set(i, emitBurstLocals(cg, operator))
+    if (operator instanceof Aggregate) break
+  }
+  return locals
+}
+
+const emitFrom = (
+  c: OpContext,
+  spec: ChainSpec,
+  operators: readonly MaybeOperator[],
+  locals: ReadonlyMap<number, BurstLocals>,
+  index: number,
+  row: RowAccessor,
+  skip: string,
+): void => {
+  if (index === spec.ops.length) {
+    emitOutput(c, spec, row)
+    return
+  }
+  const op = spec.ops[index]
+  const operator = operators[index]
+  const burst = locals.get(index)
+  const input = index === 0 ? spec.inputSchema : spec.ops[index - 1].schema
+  const next = (nextRow: RowAccessor, nextSkip: string): void => emitFrom(c, spec, operators, locals, index + 1, nextRow, nextSkip)
+  switch (op.kind) {
+    case 'filter':
+      return emitFilter(c, op.condition, row, skip, next)
+    case 'project':
+      return emitProject(c, op.columns, row, skip, next)
+    case 'watermark':
+      return emitWatermark(c, watermarkIndex(spec, index), op.time, row, skip, next)
+    case 'expandWindow':
+      return emitExpandWindow(c, op, input, row, skip, next)
+    case 'tableJoin': {
+      const table = spec.tables.get(op.tableId)
+      if (table === undefined) throw new Error(`table ${op.tableId} was not loaded`)
+      return emitTableJoin(c, op, input, table, row, skip, next)
+    }
+    case 'aggregate':
+      if (operator instanceof Aggregate && burst !== undefined) return operator.emitRow(c, row, skip, burst)
+      break
+    case 'deduplicate':
+      if (operator instanceof Deduplicate && burst !== undefined) return operator.emitRow(c, row, skip, burst, next)
+      break
+    case 'sort':
+    case 'limit':
+      break
+    default:
+      op satisfies never
+  }
+  throw new Error(`the operator ${op.kind} cannot be compiled`)
+}
+
+/** The how-manieth watermark of its chain an operator is: its place in the registers. */
+export const watermarkIndex = (spec: Pick<ChainSpec, 'ops'>, index: number): number =>
+  spec.ops.slice(0, index).filter(op => op.kind === 'watermark').length
+
+const emitOutput = (c: OpContext, spec: ChainSpec, row: RowAccessor): void => {
+  const { cg, registers } = c
+  const { output } = spec
+  const arrival = `${registers}[${ARRIVAL}]`
+  cg.line(`${registers}[${ROWS_OUT}]++`)
+  // Latency is kept by runs of rows with one arrival.
+  cg.line(`if (${arrival} !== ${registers}[${RUN_START}]) { ${cg.constant(spec.state)}.onRun(); ${registers}[${RUN_START}] = ${arrival} }`)
+  cg.line(`${registers}[${RUN_COUNT}]++`)
+  if (output.kind === 'objects') {
+    const values = output.schema.fields.map((_, i) => row.column(i))
+    cg.line(`${cg.constant(output.out)}.push(${emitObject(cg, output.schema, values)}, ${arrival})`)
+    return
+  }
+  const values = output.layout.schema.fields.map((_, i) => row.column(i))
+  if (output.kind === 'records') {
+    const out = cg.constant(output.out)
+    cg.line(`${out}.arrivalMicros = ${arrival}`)
+    emitRecord(cg, output.layout, values, out)
+    return
+  }
+  const out = cg.fresh('out')
+  const outs = cg.constant(output.outs)
+  let hash = '0'
+  if (output.kind === 'hash') {
+    const keys = output.keys.map(key => compileExpression(cg, key, row, c.compile))
+    hash = emitKey(cg, keys).hash
+    // The upper bits choose the partition: the lower ones choose the bucket in the key index behind it.
+    cg.line(`const ${out} = ${outs}[(Math.imul(${hash}, 0x9e3779b1) >>> 8) % ${output.outs.length}]`)
+  } else {
+    const turn = cg.constant({ turn: 0 })
+    cg.line(`const ${out} = ${outs}[${turn}.turn = (${turn}.turn + 1) % ${output.outs.length}]`)
+  }
+  cg.line(`${out}.arrivalMicros = ${arrival}`)
+  emitRecord(cg, output.layout, values, out, hash)
+}

@@ -1,0 +1,60 @@
+import type { ErrorWire } from '../base/errors.ts'
+import type { SinkToken, SourceOffset } from '../connector/connector.ts'
+import type { EpochPolicy } from '../operator/epoch-policy.ts'
+
+/** What the coordinator tells a task that reads a source. Plain data; a task without a source learns everything in band. */
+export type TaskCommand =
+  | {
+      readonly kind: 'begin'
+      readonly policy: EpochPolicy
+      /** Where a micro-batch ends; null: at the end of a finite input, or never (real time). */
+      readonly end: SourceOffset | null
+    }
+  /** Real time: the epoch ends here. */
+  | { readonly kind: 'end'; readonly epoch: number }
+  | { readonly kind: 'latest'; readonly request: number; readonly whole: boolean }
+  | { readonly kind: 'committed'; readonly offset: SourceOffset }
+  /** No more epochs: pass the end on, close and be done. */
+  | { readonly kind: 'finish' }
+
+export interface WatermarkReport {
+  readonly watermarkId: number
+  readonly maxMicros: number
+  readonly minMicros: number
+  readonly sumMicros: number
+  readonly count: number
+  readonly maxEverMicros: number
+}
+
+export interface OperatorReport {
+  readonly operatorId: number
+  readonly name: string
+  readonly rowsTotal: number
+  readonly rowsUpdated: number
+  readonly rowsRemoved: number
+  readonly rowsDroppedByWatermark: number
+  readonly duplicatesDropped: number
+  readonly usedBytes: number
+  readonly timed: boolean
+}
+
+/** What a task tells the coordinator. */
+export type TaskReport =
+  | { readonly kind: 'ready'; readonly task: string; readonly sources: readonly string[] }
+  | {
+      /** All rows of the epoch have been processed, and its state has been handed over. */
+      readonly kind: 'sealed'
+      readonly task: string
+      readonly epoch: number
+      readonly position: SourceOffset | null
+      readonly backlog: number
+      readonly watermarks: readonly WatermarkReport[]
+      readonly operators: readonly OperatorReport[]
+      readonly rowsIn: number
+      readonly rowsOut: number
+    }
+  | { readonly kind: 'changes'; readonly task: string; readonly operatorId: number; readonly epoch: number; readonly chunk: Uint8Array }
+  | { readonly kind: 'prepared'; readonly task: string; readonly epoch: number; readonly token: SinkToken }
+  | { readonly kind: 'latest'; readonly task: string; readonly request: number; readonly offset: SourceOffset }
+  | { readonly kind: 'failed'; readonly task: string; readonly error: ErrorWire }
+  | { readonly kind: 'done'; readonly task: string }

@@ -1,0 +1,84 @@
+import type { Histogram } from 'native-free-buffers'
+import { ARRIVAL, type ChainState, RUN_COUNT, RUN_START } from '../operator/chain-state.ts'
+
+/**
+ * Latency of the rows that reach a sink, in micros since their burst arrived in this process: to the moment when the sink got them (processing), and to
+ * the moment when it has acknowledged them (end to end). Rows of one burst share their arrival, so the books hold runs of rows, not rows, and the
+ * clock is read once per burst.
+ */
+export class LatencyMeter {
+  readonly processing: Histogram
+  readonly endToEnd: Histogram
+  readonly #clock: () => number
+  readonly #state: ChainState
+  /** Runs not yet acknowledged: the count of rows at which the run ends, and its arrival. */
+  #ends: Float64Array = new Float64Array(1024)
+  #arrivals: Float64Array = new Float64Array(1024)
+  #counts: Float64Array = new Float64Array(1024)
+  #head = 0
+  #tail = 0
+  #offered = 0
+
+  constructor(processing: Histogram, endToEnd: Histogram, state: ChainState, clock: () => number) {
+    this.processing = processing
+    this.endToEnd = endToEnd
+    this.#state = state
+    this.#clock = clock
+    state.onRun = () => this.#closeRun()
+  }
+
+  /** Called after each burst: what the chain has put out since the last call has now been handed to the sink. */
+  burst(): void {
+    const { registers } = this.#state
+    if (registers[RUN_COUNT] > 0) this.#closeRun()
+    if (this.#fresh === this.#tail) return
+    const now = this.#clock()
+    for (; this.#fresh !== this.#tail; this.#fresh = (this.#fresh + 1) % this.#ends.length) {
+      this.processing.recordCount(Math.max(0, now - this.#arrivals[this.#fresh]), this.#counts[this.#fresh])
+    }
+  }
+
+  /** Rows below `acknowledged` are done. The clock is read only if some are. */
+  settle(_offered: number, acknowledged: number): void {
+    if (this.#head === this.#fresh || this.#ends[this.#head] > acknowledged) return
+    const now = this.#clock()
+    while (this.#head !== this.#fresh && this.#ends[this.#head] <= acknowledged) {
+      this.endToEnd.recordCount(Math.max(0, now - this.#arrivals[this.#head]), this.#counts[this.#head])
+      this.#head = (this.#head + 1) % this.#ends.length
+    }
+  }
+
+  #fresh = 0
+
+  #closeRun(): void {
+    const { registers } = this.#state
+    const count = registers[RUN_COUNT]
+    registers[RUN_COUNT] = 0
+    if (count === 0) return
+    this.#offered += count
+    const next = (this.#tail + 1) % this.#ends.length
+    if (next === this.#head) this.#grow()
+    this.#ends[this.#tail] = this.#offered
+    this.#arrivals[this.#tail] = registers[RUN_START]
+    this.#counts[this.#tail] = count
+    this.#tail = (this.#tail + 1) % this.#ends.length
+    registers[RUN_START] = registers[ARRIVAL]
+  }
+
+  #grow(): void {
+    const size = this.#ends.length
+    const used = (this.#tail - this.#head + size) % size
+    const move = (from: Float64Array): Float64Array => {
+      const to = new Float64Array(2 * size)
+      for (let i = 0; i < used; i++) to[i] = from[(this.#head + i) % size]
+      return to
+    }
+    const unseen = (this.#tail - this.#fresh + size) % size
+    this.#ends = move(this.#ends)
+    this.#arrivals = move(this.#arrivals)
+    this.#counts = move(this.#counts)
+    this.#head = 0
+    this.#tail = used
+    this.#fresh = used - unseen
+  }
+}

@@ -1,0 +1,336 @@
+import { errorToWire } from '../base/errors.ts'
+import type { SourceOffset, Ticket } from '../connector/connector.ts'
+import type { CompiledChain } from '../operator/chain.ts'
+import {
+  type ChainState,
+  EVENT_COUNT,
+  EVENT_MAX,
+  EVENT_MAX_EVER,
+  EVENT_MIN,
+  EVENT_SUM,
+  ROWS_IN,
+  ROWS_OUT,
+  watermarkRegister,
+} from '../operator/chain-state.ts'
+import { Deduplicate } from '../operator/deduplicate.ts'
+import type { EpochPolicy } from '../operator/epoch-policy.ts'
+import { ChangeWriter } from './change-writer.ts'
+import type { OperatorReport, TaskCommand, TaskReport, WatermarkReport } from './control-protocol.ts'
+import type { LatencyMeter } from './latency-meter.ts'
+import { type InputEvents, SourceInput, type TaskInput } from './task-input.ts'
+import type { TaskOutput } from './task-output.ts'
+
+export type StepResult = 'progressed' | 'idle' | 'done'
+
+/** Rows a burst may take before the task looks at everything else. */
+const BURST_ROWS = 1024
+/** Entries that emission or eviction may visit in one step. */
+const CURSOR_ROWS = 1024
+/** Entries sealed per step while rows flow: some 50 µs of work. */
+const SEAL_ROWS = 256
+
+export interface TaskParts {
+  readonly id: string
+  readonly chain: CompiledChain
+  readonly state: ChainState
+  readonly input: TaskInput
+  readonly output: TaskOutput
+  readonly meter: LatencyMeter | null
+  readonly watermarks: readonly { readonly watermarkId: number; readonly delayMillis: number }[]
+  /** True if state is persisted. */
+  readonly persists: boolean
+  readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
+}
+
+/** What a task does next, when it is not simply reading. Each is a cursor: called until it says true. */
+type Work = () => boolean
+
+/**
+ * One chain of operators for one partition, as a state machine. `step` never blocks. Order of duties: move output on; finish what an epoch's end or a
+ * watermark has begun; seal a slice of state; read. Nothing waits for a checkpoint: the barrier freezes the list of changes, and rows of the next epoch
+ * flow while it is written.
+ */
+export class Task implements InputEvents {
+  readonly id: string
+  readonly #parts: TaskParts
+  #work: Work[] = []
+  #policy: EpochPolicy | null = null
+  #watermark = Number.NEGATIVE_INFINITY
+  #inputWatermark = Number.POSITIVE_INFINITY
+  #sealing: { epoch: number; report: Extract<TaskReport, { kind: 'sealed' }> } | null = null
+  #current: ChangeWriter[] = []
+  #sealed: ChangeWriter[] = []
+  #latest: { request: number; ticket: Ticket<SourceOffset> }[] = []
+  #opening: Ticket<void>[] = []
+  #closing: Ticket<void>[] | null = null
+  #isDone = false
+  #failed = false
+
+  constructor(parts: TaskParts, opening: readonly Ticket<void>[]) {
+    this.#parts = parts
+    this.id = parts.id
+    this.#opening = [...opening]
+  }
+
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  command(command: TaskCommand): void {
+    const { input } = this.#parts
+    if (!(input instanceof SourceInput)) throw new Error(`task ${this.id} reads no source`)
+    switch (command.kind) {
+      case 'latest':
+        this.#latest.push({ request: command.request, ticket: input.reader.latest(command.whole) })
+        return
+      case 'committed':
+        input.reader.committed(command.offset)
+        return
+      default:
+        input.command(command)
+    }
+  }
+
+  /** Does a bounded piece of work. Errors end the task and are reported. */
+  step(): StepResult {
+    if (this.#isDone) return 'done'
+    try {
+      return this.#step()
+    } catch (error) {
+      this.#failed = true
+      this.#isDone = true
+      this.#parts.report({ kind: 'failed', task: this.id, error: errorToWire(error) })
+      return 'done'
+    }
+  }
+
+  /** Gives up at once: releases source and sink. */
+  abandon(): Ticket<void>[] {
+    this.#isDone = true
+    return this.#closeAll()
+  }
+
+  #step(): StepResult {
+    const { output, chain, input, state } = this.#parts
+    if (this.#opening.length > 0 && !this.#opened()) return 'idle'
+    if (this.#closing !== null) return this.#closed()
+    let progressed = output.step()
+    this.#answer()
+    if (state.outputFull) return progressed ? 'progressed' : 'idle'
+    if (this.#work.length > 0) {
+      if (this.#work[0]()) this.#work.shift()
+      this.#afterBurst()
+      return 'progressed'
+    }
+    if (this.#sealing !== null) {
+      this.#sealSlice()
+      progressed = true
+    }
+    const rows = input.poll(chain, BURST_ROWS, this)
+    if (rows > 0) {
+      this.#afterBurst()
+      progressed = true
+    }
+    return progressed ? 'progressed' : 'idle'
+  }
+
+  #opened(): boolean {
+    for (const ticket of this.#opening) {
+      if (!ticket.done) return false
+      if (ticket.error !== undefined) throw ticket.error
+    }
+    this.#opening = []
+    return true
+  }
+
+  #answer(): void {
+    const prepared = this.#parts.output.takePrepared()
+    if (prepared !== null) this.#parts.report({ kind: 'prepared', task: this.id, epoch: prepared.epoch, token: prepared.token })
+    const first = this.#latest[0]
+    if (first === undefined || !first.ticket.done) return
+    this.#latest.shift()
+    if (first.ticket.error !== undefined) throw first.ticket.error
+    this.#parts.report({ kind: 'latest', task: this.id, request: first.request, offset: first.ticket.value ?? {} })
+  }
+
+  #afterBurst(): void {
+    const { meter, output, watermarks } = this.#parts
+    output.step()
+    meter?.burst()
+    if (watermarks.length > 0 && this.#policy?.mode === 'realTime') this.#advance()
+  }
+
+  // --- Control, in order with the rows
+
+  onBegin(policy: EpochPolicy): void {
+    const { state, chain, output } = this.#parts
+    this.#policy = policy
+    state.mode = policy.mode
+    state.batchTimeMicros = policy.batchTimeMicros
+    if (this.#parts.persists && this.#current.length === 0) {
+      this.#current = this.#writers(policy.epoch)
+      for (const [i, { store }] of chain.operators.entries()) store.log = this.#current[i]
+    }
+    for (const operator of chain.operators) operator.beginEpoch(policy)
+    output.beginEpoch(policy)
+    if (policy.mode === 'realTime' && policy.evictMillis > this.#watermark) this.#flow(policy.evictMillis)
+  }
+
+  onWatermark(millis: number): void {
+    this.#inputWatermark = millis
+    if (this.#policy?.mode === 'realTime') this.#advance()
+  }
+
+  onBarrier(): void {
+    const policy = this.#policy
+    if (policy === null) throw new Error('a barrier outside an epoch')
+    // At most one epoch is being sealed: what is left of the one before is written first.
+    this.#work.push(() => this.#sealing === null || (this.#sealSlice(), false))
+    for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.finishEpoch(policy, CURSOR_ROWS))
+    this.#work.push(() => {
+      this.#seal(policy)
+      return true
+    })
+  }
+
+  onEnd(): void {
+    this.#work.push(
+      () => this.#sealing === null || (this.#sealSlice(), false),
+      () => {
+        this.#parts.output.end()
+        return true
+      },
+      () => this.#parts.output.settled,
+      () => {
+        this.#closing = this.#closeAll()
+        return true
+      },
+    )
+  }
+
+  // --- Watermarks
+
+  #advance(): void {
+    const { state, watermarks } = this.#parts
+    let least = this.#inputWatermark
+    for (const [w, { delayMillis }] of watermarks.entries()) {
+      const at = watermarkRegister(w)
+      const max = Math.max(state.registers[at + EVENT_MAX], state.registers[at + EVENT_MAX_EVER])
+      least = Math.min(least, max === Number.NEGATIVE_INFINITY ? max : Math.floor(max / 1000) - delayMillis)
+    }
+    if (least !== Number.POSITIVE_INFINITY && least > this.#watermark) this.#flow(least)
+  }
+
+  #flow(millis: number): void {
+    this.#watermark = millis
+    for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.advance(millis, CURSOR_ROWS))
+    this.#work.push(() => {
+      this.#parts.output.watermark(millis)
+      return true
+    })
+  }
+
+  // --- The end of an epoch
+
+  #seal(policy: EpochPolicy): void {
+    const { chain, input, output, persists, state } = this.#parts
+    const { registers } = state
+    output.barrier(policy.epoch)
+    const report: Extract<TaskReport, { kind: 'sealed' }> = {
+      kind: 'sealed',
+      task: this.id,
+      epoch: policy.epoch,
+      position: input.position(),
+      backlog: input.backlog(),
+      watermarks: this.#watermarkReports(),
+      operators: this.#operatorReports(),
+      rowsIn: registers[ROWS_IN],
+      rowsOut: registers[ROWS_OUT],
+    }
+    registers[ROWS_IN] = 0
+    registers[ROWS_OUT] = 0
+    this.#sealed = this.#current
+    this.#current = persists ? this.#writers(policy.epoch + 1) : []
+    for (const [i, { store }] of chain.operators.entries()) store.beginSeal(this.#current[i] ?? null)
+    this.#sealing = { epoch: policy.epoch, report }
+    this.#policy = null
+    input.release()
+    if (!persists || chain.operators.length === 0) this.#sealSlice()
+  }
+
+  #writers(epoch: number): ChangeWriter[] {
+    const { chain, report } = this.#parts
+    return chain.operators.map(
+      ({ operatorId }) =>
+        new ChangeWriter(chunk => report({ kind: 'changes', task: this.id, operatorId, epoch, chunk }, [chunk.buffer as ArrayBuffer])),
+    )
+  }
+
+  #sealSlice(): void {
+    const sealing = this.#sealing
+    if (sealing === null) return
+    const { chain, report } = this.#parts
+    for (const { store } of chain.operators) if (!store.sealSlice(SEAL_ROWS)) return
+    for (const writer of this.#sealed) writer.finish()
+    this.#sealed = []
+    this.#sealing = null
+    report(sealing.report)
+  }
+
+  #watermarkReports(): WatermarkReport[] {
+    const { state, watermarks } = this.#parts
+    return watermarks.map(({ watermarkId }, w) => {
+      const at = watermarkRegister(w)
+      const r = state.registers
+      r[at + EVENT_MAX_EVER] = Math.max(r[at + EVENT_MAX_EVER], r[at + EVENT_MAX])
+      const report = {
+        watermarkId,
+        maxMicros: r[at + EVENT_MAX],
+        minMicros: r[at + EVENT_MIN],
+        sumMicros: r[at + EVENT_SUM],
+        count: r[at + EVENT_COUNT],
+        maxEverMicros: r[at + EVENT_MAX_EVER],
+      }
+      state.resetEventTimes(w)
+      return report
+    })
+  }
+
+  #operatorReports(): OperatorReport[] {
+    return this.#parts.chain.operators.map(operator => {
+      const { store } = operator
+      const report: OperatorReport = {
+        operatorId: operator.operatorId,
+        name: operator.name,
+        rowsTotal: store.size,
+        rowsUpdated: store.updatedCount,
+        rowsRemoved: store.removedCount,
+        rowsDroppedByWatermark: operator.flags.dropped[0],
+        duplicatesDropped: operator instanceof Deduplicate ? operator.duplicates[0] : 0,
+        usedBytes: store.usedBytes,
+        timed: store.buckets !== null,
+      }
+      store.updatedCount = 0
+      store.removedCount = 0
+      operator.flags.dropped[0] = 0
+      if (operator instanceof Deduplicate) operator.duplicates[0] = 0
+      return report
+    })
+  }
+
+  #closeAll(): Ticket<void>[] {
+    const { input, output } = this.#parts
+    return [input.close(), output.close()].filter(ticket => ticket !== null)
+  }
+
+  #closed(): StepResult {
+    this.#parts.output.step()
+    for (const ticket of this.#closing ?? []) {
+      if (!ticket.done) return 'idle'
+      if (ticket.error !== undefined) throw ticket.error
+    }
+    this.#isDone = true
+    this.#parts.report({ kind: 'done', task: this.id })
+    return 'done'
+  }
+}
