@@ -1,1 +1,9 @@
-export {}
+export { Arena, type ArenaOptions } from './arena.ts'
+export { Counters } from './counters.ts'
+export { Doorbell } from './doorbell.ts'
+export { HISTOGRAM_BYTES, Histogram, type LatencySnapshot } from './histogram.ts'
+export { IdleStrategy, type IdleStrategyName } from './idle.ts'
+export { ENTRY_KEY_OFFSET, KeyIndex } from './key-index.ts'
+export { MAX_RECORD_BYTES } from './layout.ts'
+export { initRing, type LargeFrame, RecordTooLargeError, RingReader, RingWriter, type RingOptions, ringBytes } from './ring.ts'
+export { type Views, viewsOf } from './views.ts'

@@ -1,4 +1,4 @@
-import type { RingWriter } from 'native-free-buffers'
+import type { Doorbell, RingWriter } from 'native-free-buffers'
 import type { RecordOutput } from '../operator/chain.ts'
 import type { ChainState } from '../operator/chain-state.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
@@ -24,9 +24,13 @@ export class RingOutlet implements RecordOutput {
   readonly #ring: RingWriter
   readonly #spill: RecordBuffer
   readonly #state: ChainState
+  readonly #bell: Doorbell
   #spilled = false
+  /** Frames committed since the last flush. */
+  #fresh = false
 
-  constructor(ring: RingWriter, layout: RowLayout, state: ChainState) {
+  constructor(ring: RingWriter, layout: RowLayout, state: ChainState, bell: Doorbell) {
+    this.#bell = bell
     this.#ring = ring
     this.#spill = new RecordBuffer(layout)
     this.#state = state
@@ -63,6 +67,7 @@ export class RingOutlet implements RecordOutput {
     } else {
       this.#ring.arrivalMicros = this.arrivalMicros
       this.#ring.commit(kind, payloadBytes, hash)
+      this.#fresh = true
     }
   }
 
@@ -81,8 +86,15 @@ export class RingOutlet implements RecordOutput {
 
   /** Moves what was spilled into the ring as far as it goes, and makes everything visible. True when nothing is left behind. */
   flush(): boolean {
-    if (this.#spilled) this.#drain()
-    this.#ring.publish()
+    if (this.#spilled) {
+      this.#drain()
+      this.#fresh = true
+    }
+    if (this.#fresh) {
+      this.#ring.publish()
+      this.#bell.ring()
+      this.#fresh = false
+    }
     return !this.#spilled
   }
 

@@ -37,6 +37,8 @@ export interface TaskParts {
   readonly output: TaskOutput
   readonly meter: LatencyMeter | null
   readonly watermarks: readonly { readonly watermarkId: number; readonly delayMillis: number }[]
+  /** True if rows come from rings above which a watermark operator stands. */
+  readonly hasInputWatermark: boolean
   /** True if state is persisted. */
   readonly persists: boolean
   readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
@@ -56,7 +58,7 @@ export class Task implements InputEvents {
   #work: Work[] = []
   #policy: EpochPolicy | null = null
   #watermark = Number.NEGATIVE_INFINITY
-  #inputWatermark = Number.POSITIVE_INFINITY
+  #inputWatermark: number
   #sealing: { epoch: number; report: Extract<TaskReport, { kind: 'sealed' }> } | null = null
   #current: ChangeWriter[] = []
   #sealed: ChangeWriter[] = []
@@ -70,6 +72,7 @@ export class Task implements InputEvents {
     this.#parts = parts
     this.id = parts.id
     this.#opening = [...opening]
+    this.#inputWatermark = parts.hasInputWatermark ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   }
 
   get failed(): boolean {

@@ -1,0 +1,136 @@
+import { Doorbell, Histogram, RingReader, RingWriter } from 'native-free-buffers'
+import type { Clock } from '../base/clock.ts'
+import type { Ticket } from '../connector/connector.ts'
+import { sinkConnector, sourceConnector } from '../connector/registry.ts'
+import { type ChainInput, type ChainOutput, compileChain } from '../operator/chain.ts'
+import { ARRIVAL, ChainState } from '../operator/chain-state.ts'
+import type { StaticTable } from '../operator/static-table.ts'
+import { structType } from '../record/data-type.ts'
+import { RecordBuffer } from '../record/record-buffer.ts'
+import { RowLayout } from '../record/row-layout.ts'
+import type { TaskReport } from './control-protocol.ts'
+import { LatencyMeter } from './latency-meter.ts'
+import { RingOutlet } from './ring-outlet.ts'
+import { Task } from './task.ts'
+import { RingsInput, SourceInput, type TaskInput } from './task-input.ts'
+import { ObjectSinkOutput, RecordSinkOutput, RingsOutput, type TaskOutput } from './task-output.ts'
+import type { EdgeSpec, HostSpec, TaskSpec } from './task-spec.ts'
+
+/** What a thread gives to the tasks that it builds. */
+export interface TaskEnvironment {
+  readonly clock: Clock
+  readonly tables: ReadonlyMap<number, StaticTable>
+  readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
+  /** Wakes this thread's loop: given to sources whose rows come by the event loop. */
+  readonly wake: () => void
+  /** Reads one state file and calls back for each operation; synchronous, before the first step. */
+  readonly restore: (task: TaskSpec, chain: ReturnType<typeof compileChain>) => void
+}
+
+/** Turns a task's plain description into a running state machine on this thread. Throws EngineErrors for what cannot be built. */
+export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment): { task: Task; sources: readonly string[] } => {
+  const watermarks = spec.ops.filter(op => op.kind === 'watermark')
+  const state = new ChainState(watermarks.length, environment.clock)
+  const outputLayout = RowLayout.of(spec.outputSchema)
+  const opening: Ticket<void>[] = []
+
+  const bells = (edge: EdgeSpec): Doorbell => new Doorbell(host.bells, edge.consumerHost * 128)
+  let meter: LatencyMeter | null = null
+  let output: TaskOutput
+  let chainOutput: ChainOutput
+  if (spec.output.kind === 'rings') {
+    const outlets = spec.output.edges.map(edge => new RingOutlet(new RingWriter(edge.buffer, edge.offset), outputLayout, state, bells(edge)))
+    output = new RingsOutput(outlets, state)
+    const { partitioning } = spec.output
+    if (outlets.length === 1) chainOutput = { kind: 'records', layout: outputLayout, out: outlets[0] }
+    else if (partitioning.kind === 'hash') chainOutput = { kind: 'hash', layout: outputLayout, outs: outlets, keys: partitioning.keys }
+    else chainOutput = { kind: 'roundRobin', layout: outputLayout, outs: outlets }
+  } else {
+    const { format, options, writerIndex, writerCount, attempt } = spec.output
+    const sink = sinkConnector(format).open({
+      options,
+      schema: spec.outputSchema,
+      writerIndex,
+      writerCount,
+      clock: environment.clock,
+      attempt,
+    })
+    opening.push(sink.open())
+    const offsets = host.meters[spec.id]
+    meter = new LatencyMeter(
+      new Histogram(host.metrics, offsets.processing),
+      new Histogram(host.metrics, offsets.endToEnd),
+      state,
+      environment.clock,
+    )
+    if (sink.rows === 'records') {
+      const buffer = new RecordBuffer(outputLayout)
+      output = new RecordSinkOutput(sink, buffer, state, meter)
+      chainOutput = { kind: 'records', layout: outputLayout, out: buffer }
+    } else {
+      const out = new ObjectSinkOutput(sink, state, meter)
+      output = out
+      chainOutput = { kind: 'objects', schema: spec.outputSchema, out }
+    }
+  }
+
+  let input: TaskInput
+  let chainInput: ChainInput
+  const inputLayout = RowLayout.of(spec.inputSchema)
+  if (spec.input.kind === 'rings') {
+    const readers = spec.input.edges.map(edge => new RingReader(edge.buffer, edge.offset))
+    input = new RingsInput(
+      readers,
+      spec.input.edges.map(edge => edge.hasWatermark),
+      inputLayout,
+    )
+    chainInput = { kind: 'records', layout: inputLayout }
+  } else {
+    const { format, options, schema, columns, readerIndex, readerCount, metadataFolder, start } = spec.input
+    const reader = sourceConnector(format).open({
+      options,
+      schema,
+      columns,
+      readerIndex,
+      readerCount,
+      clock: environment.clock,
+      metadataFolder,
+    })
+    reader.onReady?.(environment.wake)
+    opening.push(reader.open(start))
+    input = new SourceInput(reader, reader.rows === 'records' ? inputLayout : null, environment.clock, micros => {
+      state.registers[ARRIVAL] = micros
+    })
+    const fields = columns.map(ordinal => schema.fields[ordinal])
+    chainInput = reader.rows === 'records' ? { kind: 'records', layout: inputLayout } : { kind: 'objects', schema: structType(fields), columns }
+  }
+
+  const chain = compileChain({
+    name: spec.name,
+    input: chainInput,
+    inputSchema: spec.inputSchema,
+    ops: spec.ops,
+    output: chainOutput,
+    outputMode: spec.outputMode,
+    state,
+    tables: environment.tables,
+    isFull: () => state.outputFull,
+  })
+  environment.restore(spec, chain)
+  const task = new Task(
+    {
+      id: spec.id,
+      chain,
+      state,
+      input,
+      output,
+      meter,
+      watermarks: watermarks.map(op => ({ watermarkId: op.watermarkId, delayMillis: op.delayMicros / 1000 })),
+      hasInputWatermark: spec.input.kind === 'rings' && spec.input.edges.some(edge => edge.hasWatermark),
+      persists: spec.persists,
+      report: environment.report,
+    },
+    opening,
+  )
+  return { task, sources: chain.sources }
+}
