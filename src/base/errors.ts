@@ -19,6 +19,10 @@ const table = {
   ARITHMETIC_OVERFLOW: { fate: 'user', message: '{operation} overflows {type}. Cast an operand to a wider type.' },
   CAST_INVALID_INPUT: { fate: 'user', message: 'The value {value} of type {from} cannot be cast to {to}. Filter it out, or use try_cast to get null instead.' },
   DIVIDE_BY_ZERO: { fate: 'user', message: 'Division by zero. Guard it with case when or nullif.' },
+  RECORD_TOO_LARGE: { fate: 'user', message: 'A record of {bytes} bytes: at most {limit} are possible. Split it, or leave the large column out.' },
+  NULL_IN_NON_NULLABLE: { fate: 'user', message: 'Column {column} is null, but its schema says NOT NULL. Declare it nullable, or leave such rows out.' },
+  VALUE_TYPE_MISMATCH: { fate: 'user', message: 'Column {column} holds {value}, which is no {type}. Convert it before it enters the query.' },
+  UNSUPPORTED_OPERATION: { fate: 'user', message: 'Not supported: {operation}.' },
   INTERNAL: { fate: 'user', message: 'Walkway has a bug: {reason}. Please report it with this text.' },
 } as const satisfies Record<string, ErrorEntry>
 

@@ -1,5 +1,6 @@
 import { EngineError } from '../base/errors.ts'
 import type { CodeBuilder } from '../expression/code-builder.ts'
+import { asBytes, scalarCode } from '../expression/convert.ts'
 import type { Value } from '../expression/value.ts'
 import { type DataType, typeName } from '../record/data-type.ts'
 import { compareBytes } from '../record/strings.ts'
@@ -132,14 +133,9 @@ const load = (slot: AggregateSlot, entry: EntryNames): string =>
     ? `(${entry.i64}[(${entry.value} + ${slot.offset} >> 3) + 1] * 18446744073709551616n + BigInt.asUintN(64, ${place(slot, entry)}))`
     : place(slot, entry)
 
-const codeOf = (value: Value): string => {
-  if (value.form === 'scalar') return value.code
-  throw new Error(`expected a scalar, found ${value.form}`)
-}
-
 const emitAdd = (cg: CodeBuilder, slot: AggregateSlot, value: Value, entry: EntryNames, type: DataType): void => {
   const at = place(slot, entry)
-  const code = codeOf(value)
+  const code = scalarCode(value)
   const wide = value.type.kind === 'long' || value.type.kind === 'decimal'
   if (slot.holder === 'f64') {
     cg.line(`${at} += ${wide ? `Number(${code})` : code}`)
@@ -174,7 +170,7 @@ const better = (cg: CodeBuilder, slot: AggregateSlot, value: Value, entry: Entry
     const bytes = bytesOf(cg, value)
     return `${cg.constant(compareStored)}(${store}, ${entry.i32}[${entry.value} + ${slot.offset} >> 2] >>> 0, ${bytes}) ${sign} 0`
   }
-  const code = codeOf(value)
+  const code = scalarCode(value)
   const held = load(slot, entry)
   if (slot.holder === 'f64') return least ? `${code} < ${held} || ${held} !== ${held}` : `${code} > ${held} || ${code} !== ${code}`
   return value.type.kind === 'boolean' ? `(${code} ? 1 : 0) ${sign} ${held}` : `${code} ${sign} ${held}`
@@ -189,8 +185,8 @@ const compareStored = (store: KeyedStore, block: number, buffer: Uint8Array, off
 }
 
 const bytesOf = (cg: CodeBuilder, value: Value): string => {
-  if (value.form === 'bytes') return `${value.buffer}, ${value.offset}, ${value.length}`
-  throw new Error(`expected bytes, found ${value.form} in ${cg.body().length} characters of code`)
+  const { buffer, offset, length } = asBytes(cg, value)
+  return `${buffer}, ${offset}, ${length}`
 }
 
 const emitStore = (cg: CodeBuilder, slot: AggregateSlot, value: Value, entry: EntryNames, store: string): void => {
@@ -198,7 +194,7 @@ const emitStore = (cg: CodeBuilder, slot: AggregateSlot, value: Value, entry: En
     cg.line(`${store}.setBytes(${entry.handle}, ${entry.valueOffset} + ${slot.offset}, ${bytesOf(cg, value)})`)
     return
   }
-  const code = codeOf(value)
+  const code = scalarCode(value)
   if (slot.holder === 'i128') {
     cg.line(`${place(slot, entry)} = BigInt.asIntN(64, ${code})`)
     cg.line(`${entry.i64}[(${entry.value} + ${slot.offset} >> 3) + 1] = BigInt.asIntN(64, ${code} >> 64n)`)

@@ -239,7 +239,7 @@ const emitOutput = (c: OpContext, spec: ChainSpec, row: RowAccessor): void => {
   let hash = '0'
   if (output.kind === 'hash') {
     const keys = output.keys.map(key => compileExpression(cg, key, row, c.compile))
-    hash = emitKey(cg, keys).hash
+    hash = emitKey(cg, keys, output.keys).hash
     // The upper bits choose the partition: the lower ones choose the bucket in the key index behind it.
     cg.line(`const ${out} = ${outs}[(Math.imul(${hash}, 0x9e3779b1) >>> 8) % ${output.outs.length}]`)
   } else {

@@ -9,7 +9,7 @@ import { eventTimeMicros, type OpContext } from './op-context.ts'
 /** Computes the keys of a row: their values, their canonical bytes and their hash. */
 export const emitKeys = (c: OpContext, keys: readonly Bound[], row: RowAccessor): { values: Value[]; key: KeyCode } => {
   const values = keys.map(key => compileExpression(c.cg, key, row, c.compile))
-  return { values, key: emitKey(c.cg, values) }
+  return { values, key: emitKey(c.cg, values, keys) }
 }
 
 /** When a key is due, as an expression in millis: the first millisecond at or after its event time. Infinity for a key without. */

@@ -48,6 +48,7 @@ export class StaticTable {
     const key = emitKey(
       cg,
       values.map(value => ({ ...value, isNull: 'false' })),
+      keys.map(({ type }) => ({ type, nullable: false })),
     )
     const chain = (hash: number, buffer: Uint8Array, length: number, p: number): void => {
       i32[(p >> 2) - 3] = 0

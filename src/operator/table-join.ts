@@ -31,6 +31,7 @@ export const emitTableJoin = (
   const key = emitKey(
     cg,
     keys.map(value => ({ ...value, isNull: 'false' })),
+    spec.streamKeys.map(({ type }) => ({ type, nullable: false })),
   )
   const { arena, rows, layout } = table
   const [handle, q, p] = [cg.fresh('h'), cg.fresh('q'), cg.fresh('p')]

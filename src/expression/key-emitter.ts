@@ -1,0 +1,174 @@
+import type { CodeBuilder } from './code-builder.ts'
+import { asBytes, scalarCode } from './convert.ts'
+import { isBytes, type KeyColumn, type KeyLeaf, type KeyShape, layoutKey } from './key-layout.ts'
+import type { Value } from './value.ts'
+
+/** Memory that keys are composed in; one per place in the code. */
+class KeyScratch {
+  u8: Uint8Array
+  i32: Int32Array
+  f64: Float64Array
+  i64: BigInt64Array
+
+  constructor(bytes: number) {
+    const buffer = new ArrayBuffer(Math.max(8, (bytes + 7) & ~7))
+    this.u8 = new Uint8Array(buffer)
+    this.i32 = new Int32Array(buffer)
+    this.f64 = new Float64Array(buffer)
+    this.i64 = new BigInt64Array(buffer)
+  }
+
+  reserve(bytes: number): void {
+    if (bytes <= this.u8.length) return
+    const next = new KeyScratch(2 * bytes)
+    this.u8 = next.u8
+    this.i32 = next.i32
+    this.f64 = next.f64
+    this.i64 = next.i64
+  }
+
+  /** Copies a string behind the slots and pads what follows it. Returns the end. */
+  append(source: Uint8Array, offset: number, length: number, at: number): number {
+    const { u8 } = this
+    if (length > 48) u8.set(source.subarray(offset, offset + length), at)
+    else for (let i = 0; i < length; i++) u8[at + i] = source[offset + i]
+    return at + length
+  }
+
+  /** Zeros up to the next multiple of 8; returns it. */
+  pad(end: number): number {
+    let at = end
+    while ((at & 7) !== 0) this.u8[at++] = 0
+    return at
+  }
+
+  hash(length: number): number {
+    return hashWords(this.i32, length >> 2)
+  }
+}
+
+/** MurmurHash3 over int32 words. The same everywhere and always: hashes are kept in checkpoints. */
+export const hashWords = (words: Int32Array, count: number): number => {
+  let h = 0
+  for (let i = 0; i < count; i++) {
+    let k = Math.imul(words[i], 0xcc9e2d51)
+    k = (k << 15) | (k >>> 17)
+    h ^= Math.imul(k, 0x1b873593)
+    h = (h << 13) | (h >>> 19)
+    h = (Math.imul(h, 5) + 0xe6546b64) | 0
+  }
+  h ^= count << 2
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
+}
+
+/** Where a composed key is found. `fixedBytes` is its length when that is known; `length` says it always. */
+export interface KeyCode {
+  /** The scratch object: `.u8`, `.i32`. */
+  readonly views: string
+  readonly buffer: string
+  readonly length: string
+  readonly hash: string
+  readonly fixedBytes: number | null
+}
+
+/** Composes the canonical bytes of a key and its hash. `columns` must be the same for all code that shares an index. */
+export const emitKey = (cg: CodeBuilder, values: readonly Value[], columns: readonly KeyColumn[]): KeyCode => {
+  const layout = layoutKey(columns)
+  const scratch = new KeyScratch(layout.fixedBytes)
+  const k = cg.constant(scratch, 'key')
+  const leaves: { leaf: KeyLeaf; value: Value }[] = []
+  for (const [i, shape] of layout.columns.entries()) flatten(shape, values[i], 'false', leaves)
+  const strings = leaves.filter(({ leaf }) => isBytes(leaf.type)).map(({ leaf, value }) => ({ leaf, bytes: asBytes(cg, value) }))
+  const end = cg.fresh('end')
+  if (strings.length > 0) {
+    cg.line(`let ${end} = ${layout.fixedBytes}`)
+    cg.line(`${k}.reserve(${layout.fixedBytes + 8} + ${strings.map(({ bytes }) => bytes.length).join(' + ')})`)
+  }
+  const [i32, f64, i64] = [cg.fresh('ki'), cg.fresh('kf'), cg.fresh('kl')]
+  cg.line(`const ${i32} = ${k}.i32, ${f64} = ${k}.f64, ${i64} = ${k}.i64`)
+  if (layout.hasNullBits) {
+    const word = (from: number): string =>
+      leaves
+        .filter(({ leaf, value }) => leaf.bit >= from && leaf.bit < from + 32 && value.isNull !== 'false')
+        .map(({ leaf, value }) => `(${value.isNull} ? ${(1 << (leaf.bit - from)) | 0} : 0)`)
+        .join(' | ') || '0'
+    cg.line(`${i32}[0] = ${word(0)}; ${i32}[1] = ${word(32)}`)
+  }
+  for (const { leaf, value } of leaves) {
+    if (isBytes(leaf.type)) continue
+    const guarded = value.isNull !== 'false'
+    const at = leaf.offset
+    const wide = leaf.type.kind === 'decimal' && leaf.type.precision > 18
+    const zero = `${i64}[${at >> 3}] = 0n${wide ? `, ${i64}[${(at >> 3) + 1}] = 0n` : ''}`
+    if (guarded) cg.open(`if (${value.isNull}) ${zero}; else {`)
+    emitSlot(cg, leaf, value, at, { i32, f64, i64 })
+    if (guarded) cg.close()
+  }
+  for (const { leaf, bytes } of strings) {
+    const guarded = bytes.isNull !== 'false'
+    if (guarded) cg.open(`if (${bytes.isNull}) ${i64}[${leaf.offset >> 3}] = 0n; else {`)
+    cg.line(`${i32}[${leaf.offset >> 2}] = ${end}; ${i32}[${(leaf.offset >> 2) + 1}] = ${bytes.length}`)
+    cg.line(`${end} = ${k}.append(${bytes.buffer}, ${bytes.offset}, ${bytes.length}, ${end})`)
+    if (guarded) cg.close()
+  }
+  const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
+  if (strings.length > 0) cg.line(`const ${length} = ${k}.pad(${end}), ${hash} = ${k}.hash(${length})`)
+  else emitFixedHash(cg, i32, layout.fixedBytes >> 2, hash)
+  const fixedBytes = strings.length > 0 ? null : layout.fixedBytes
+  return { views: k, buffer: `${k}.u8`, length: fixedBytes === null ? length : String(fixedBytes), hash, fixedBytes }
+}
+
+/** `hashWords`, unrolled. */
+const emitFixedHash = (cg: CodeBuilder, i32: string, words: number, hash: string): void => {
+  const [h, k] = [cg.fresh('h'), cg.fresh('k')]
+  cg.line(`let ${h} = 0, ${k} = 0`)
+  for (let i = 0; i < words; i++) {
+    cg.line(`${k} = Math.imul(${i32}[${i}], 0xcc9e2d51); ${k} = (${k} << 15) | (${k} >>> 17); ${h} ^= Math.imul(${k}, 0x1b873593)`)
+    cg.line(`${h} = (${h} << 13) | (${h} >>> 19); ${h} = (Math.imul(${h}, 5) + 0xe6546b64) | 0`)
+  }
+  cg.line(`${h} ^= ${words << 2}`)
+  cg.line(`${h} = Math.imul(${h} ^ (${h} >>> 16), 0x85ebca6b); ${h} = Math.imul(${h} ^ (${h} >>> 13), 0xc2b2ae35)`)
+  cg.line(`const ${hash} = ${h} ^ (${h} >>> 16)`)
+}
+
+const emitSlot = (cg: CodeBuilder, leaf: KeyLeaf, value: Value, at: number, names: { i32: string; f64: string; i64: string }): void => {
+  const { i32, f64, i64 } = names
+  const code = scalarCode(value)
+  switch (leaf.type.kind) {
+    case 'null':
+      cg.line(`${i64}[${at >> 3}] = 0n`)
+      return
+    case 'boolean':
+      cg.line(`${i32}[${at >> 2}] = ${code} ? 1 : 0; ${i32}[${(at >> 2) + 1}] = 0`)
+      return
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'date':
+      cg.line(`${i32}[${at >> 2}] = ${code}; ${i32}[${(at >> 2) + 1}] = ${code} >> 31`)
+      return
+    case 'long':
+      cg.line(`${i64}[${at >> 3}] = ${code}`)
+      return
+    case 'decimal':
+      cg.line(`${i64}[${at >> 3}] = BigInt.asIntN(64, ${code})`)
+      if (leaf.type.precision > 18) cg.line(`${i64}[${(at >> 3) + 1}] = BigInt.asIntN(64, ${code} >> 64n)`)
+      return
+    default:
+      // float, double and timestamp. Adding 0 turns −0 into 0.
+      cg.line(`if (${code} === ${code}) ${f64}[${at >> 3}] = ${code} + 0; else { ${i32}[${at >> 2}] = 0; ${i32}[${(at >> 2) + 1}] = 0x7ff80000 }`)
+  }
+}
+
+const flatten = (shape: KeyShape, value: Value, outerNull: string, leaves: { leaf: KeyLeaf; value: Value }[]): void => {
+  const isNull = outerNull === 'false' ? value.isNull : value.isNull === 'false' ? outerNull : `(${outerNull} || ${value.isNull})`
+  if (shape.kind === 'leaf') {
+    leaves.push({ leaf: shape.leaf, value: { ...value, isNull } })
+    return
+  }
+  if (value.form !== 'struct') throw new Error(`a ${value.form} for a struct key`)
+  if (shape.presence !== null) leaves.push({ leaf: shape.presence, value: { form: 'scalar', type: shape.presence.type, isNull, code: 'true' } })
+  for (const [i, field] of shape.fields.entries()) flatten(field, value.fields[i], isNull, leaves)
+}
