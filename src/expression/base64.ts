@@ -1,0 +1,84 @@
+/** Base64 over bytes, without strings in between. */
+
+const ALPHABET = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
+const PAD = 61
+
+/** Two letters for each value of 12 bits: half the look-ups. */
+const PAIRS = new Uint16Array(4096)
+for (let i = 0; i < 4096; i++) PAIRS[i] = ALPHABET[i >> 6] | (ALPHABET[i & 63] << 8)
+
+const VALUES = new Int8Array(256).fill(-1)
+for (const [i, letter] of ALPHABET.entries()) VALUES[letter] = i
+
+/** Writes the base64 of a range to the start of `target`. Returns its length. */
+export const base64Encode = (source: Uint8Array, offset: number, length: number, target: Uint8Array): number => {
+  let to = 0
+  let from = offset
+  const whole = offset + length - (length % 3)
+  while (from < whole) {
+    const three = (source[from] << 16) | (source[from + 1] << 8) | source[from + 2]
+    const high = PAIRS[three >> 12]
+    const low = PAIRS[three & 4095]
+    target[to] = high
+    target[to + 1] = high >> 8
+    target[to + 2] = low
+    target[to + 3] = low >> 8
+    from += 3
+    to += 4
+  }
+  const rest = offset + length - whole
+  if (rest === 1) {
+    const pair = PAIRS[source[from] << 4]
+    target[to] = pair
+    target[to + 1] = pair >> 8
+    target[to + 2] = PAD
+    target[to + 3] = PAD
+    return to + 4
+  }
+  if (rest === 2) {
+    const bits = (source[from] << 16) | (source[from + 1] << 8)
+    const pair = PAIRS[bits >> 12]
+    target[to] = pair
+    target[to + 1] = pair >> 8
+    target[to + 2] = ALPHABET[(bits >> 6) & 63]
+    target[to + 3] = PAD
+    return to + 4
+  }
+  return to
+}
+
+/** Decodes MIME base64: line breaks are passed over. Returns the number of bytes, or -1 if it is no base64. */
+export const base64Decode = (source: Uint8Array, offset: number, length: number, target: Uint8Array): number => {
+  let bits = 0
+  let count = 0
+  let to = 0
+  let pads = 0
+  for (let i = offset; i < offset + length; i++) {
+    const c = source[i]
+    if (c === 10 || c === 13) continue
+    if (c === PAD) {
+      pads++
+      continue
+    }
+    const value = VALUES[c]
+    if (value < 0 || pads > 0) return -1
+    bits = (bits << 6) | value
+    if (++count === 4) {
+      target[to] = bits >> 16
+      target[to + 1] = bits >> 8
+      target[to + 2] = bits
+      to += 3
+      bits = 0
+      count = 0
+    }
+  }
+  if (count === 0) return pads === 0 ? to : -1
+  if (count === 1 || (pads > 0 && pads !== 4 - count)) return -1
+  if (count === 2) {
+    target[to] = bits >> 4
+    return to + 1
+  }
+  target[to] = bits >> 10
+  target[to + 1] = bits >> 2
+  return to + 2
+}

@@ -1,0 +1,316 @@
+import { decodeUtf8, Scratch } from '../record/strings.ts'
+
+/** Kinds of values that a cursor stands before. */
+export const OBJECT = 123
+export const ARRAY = 91
+export const STRING = 34
+export const TRUE = 116
+export const FALSE = 102
+export const NULL = 110
+export const NUMBER = 48
+
+/** Thrown (always the same object) where the text is no JSON. Caught by the generated scanner: malformed input is data, not a fault. */
+export class MalformedJson extends Error {}
+const MALFORMED = new MalformedJson('malformed JSON')
+
+const POWERS = Array.from({ length: 23 }, (_, i) => 10 ** i)
+
+/**
+ * Walks over JSON text as bytes, without making objects. A method leaves what it found in the cursor's fields, and the cursor behind the value.
+ */
+export class JsonCursor {
+  u8: Uint8Array = new Uint8Array(0)
+  at = 0
+  end = 0
+  /** A string: its bytes between the quotes, escapes not undone; or the raw text of any value. */
+  start = 0
+  length = 0
+  escaped = false
+  /** A number: its value, and whether it had neither fraction nor exponent. Beyond 15 digits `exact` is false and the text must be looked at. */
+  number = 0
+  isInteger = false
+  exact = false
+  readonly #scratch = new Scratch()
+
+  begin(u8: Uint8Array, offset: number, length: number): void {
+    this.u8 = u8
+    this.at = offset
+    this.end = offset + length
+  }
+
+  fail(): never {
+    throw MALFORMED
+  }
+
+  /** True if only white space is left. */
+  isBlank(): boolean {
+    this.space()
+    return this.at >= this.end
+  }
+
+  space(): void {
+    const { u8, end } = this
+    let { at } = this
+    while (at < end) {
+      const c = u8[at]
+      if (c !== 32 && c !== 10 && c !== 13 && c !== 9) break
+      at++
+    }
+    this.at = at
+  }
+
+  /** What kind of value comes next. */
+  peek(): number {
+    this.space()
+    if (this.at >= this.end) this.fail()
+    const c = this.u8[this.at]
+    if (c === 45 || (c >= 48 && c <= 57)) return NUMBER
+    return c
+  }
+
+  expect(c: number): void {
+    this.space()
+    if (this.at >= this.end || this.u8[this.at] !== c) this.fail()
+    this.at++
+  }
+
+  /** Inside an object or array, after a value: true if another follows, false at the end. */
+  more(close: number): boolean {
+    this.space()
+    if (this.at >= this.end) this.fail()
+    const c = this.u8[this.at++]
+    if (c === 44) return true
+    if (c !== close) this.fail()
+    return false
+  }
+
+  /** After the opening bracket: true if the object or array is empty; then it is passed. */
+  closesAtOnce(close: number): boolean {
+    this.space()
+    if (this.at >= this.end) this.fail()
+    if (this.u8[this.at] !== close) return false
+    this.at++
+    return true
+  }
+
+  string(): void {
+    const { u8, end } = this
+    let at = this.at + 1
+    this.start = at
+    this.escaped = false
+    while (at < end) {
+      const c = u8[at]
+      if (c === STRING) {
+        this.length = at - this.start
+        this.at = at + 1
+        return
+      }
+      if (c === 92) {
+        this.escaped = true
+        at++
+      } else if (c < 32) {
+        this.fail()
+      }
+      at++
+    }
+    this.fail()
+  }
+
+  key(): void {
+    this.space()
+    if (this.at >= this.end || this.u8[this.at] !== STRING) this.fail()
+    this.string()
+  }
+
+  literal(kind: number): void {
+    const word = kind === TRUE ? 'true' : kind === FALSE ? 'false' : 'null'
+    if (this.at + word.length > this.end) this.fail()
+    for (let i = 1; i < word.length; i++) if (this.u8[this.at + i] !== word.charCodeAt(i)) this.fail()
+    this.at += word.length
+  }
+
+  readNumber(): void {
+    const { u8, end } = this
+    let { at } = this
+    this.start = at
+    const negative = u8[at] === 45
+    if (negative) at++
+    let digits = 0
+    let value = 0
+    let scale = 0
+    this.isInteger = true
+    const first = at
+    for (; at < end; at++) {
+      const c = u8[at] - 48
+      if (c < 0 || c > 9) break
+      value = value * 10 + c
+      digits++
+    }
+    if (digits === 0 || (digits > 1 && u8[first] === 48)) this.fail()
+    if (at < end && u8[at] === 46) {
+      this.isInteger = false
+      const fraction = ++at
+      for (; at < end; at++) {
+        const c = u8[at] - 48
+        if (c < 0 || c > 9) break
+        value = value * 10 + c
+        digits++
+        scale++
+      }
+      if (at === fraction) this.fail()
+    }
+    let exponent = 0
+    if (at < end && (u8[at] | 32) === 101) {
+      this.isInteger = false
+      at++
+      const down = u8[at] === 45
+      if (down || u8[at] === 43) at++
+      const power = at
+      for (; at < end; at++) {
+        const c = u8[at] - 48
+        if (c < 0 || c > 9) break
+        if (exponent < 10_000) exponent = exponent * 10 + c
+      }
+      if (at === power) this.fail()
+      if (down) exponent = -exponent
+    }
+    this.at = at
+    this.length = at - this.start
+    exponent -= scale
+    this.exact = digits <= 15 && exponent >= -22 && exponent <= 22
+    if (this.exact) value = exponent < 0 ? value / POWERS[-exponent] : value * POWERS[exponent]
+    else value = Math.abs(Number(this.text()))
+    this.number = negative ? -value : value
+  }
+
+  /** Passes over a value of any kind and notes its raw text. */
+  skip(): void {
+    const kind = this.peek()
+    const from = this.at
+    switch (kind) {
+      case STRING:
+        this.string()
+        return
+      case NUMBER:
+        this.readNumber()
+        return
+      case TRUE:
+      case FALSE:
+      case NULL:
+        this.literal(kind)
+        break
+      case OBJECT:
+      case ARRAY:
+        this.#skipNested(kind)
+        break
+      default:
+        this.fail()
+    }
+    this.start = from
+    this.length = this.at - from
+    this.escaped = false
+  }
+
+  #skipNested(kind: number): void {
+    // A stack of brackets would allocate; recursion is bounded by the nesting of the text.
+    this.at++
+    const close = kind + 2
+    if (this.closesAtOnce(close)) return
+    do {
+      if (kind === OBJECT) {
+        this.key()
+        this.expect(58)
+      }
+      this.skip()
+    } while (this.more(close))
+  }
+
+  /** The range of the value as text. */
+  text(): string {
+    return decodeUtf8(this.u8, this.start, this.length)
+  }
+
+  /** Undoes escapes of the string at hand into `scratch`. Returns its length. */
+  unescape(scratch: Scratch): number {
+    const out = scratch.reserve(this.length)
+    const { u8 } = this
+    const end = this.start + this.length
+    let to = 0
+    for (let at = this.start; at < end; at++) {
+      const c = u8[at]
+      if (c !== 92) {
+        out[to++] = c
+        continue
+      }
+      const e = u8[++at]
+      if (e !== 117) {
+        const plain = ESCAPES[e]
+        if (plain === 0) this.fail()
+        out[to++] = plain
+        continue
+      }
+      let code = this.#hex(at + 1)
+      at += 4
+      if (code >= 0xd800 && code < 0xdc00 && u8[at + 1] === 92 && u8[at + 2] === 117) {
+        const low = this.#hex(at + 3)
+        if (low >= 0xdc00 && low < 0xe000) {
+          code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00)
+          at += 6
+        }
+      }
+      to = writeCodePoint(out, to, code >= 0xd800 && code < 0xe000 ? 63 : code)
+    }
+    return to
+  }
+
+  /** The string at hand as a JS string, escapes undone. */
+  unescapedText(): string {
+    if (!this.escaped) return this.text()
+    const length = this.unescape(this.#scratch)
+    return decodeUtf8(this.#scratch.u8, 0, length)
+  }
+
+  #hex(at: number): number {
+    let value = 0
+    for (let i = at; i < at + 4; i++) {
+      const digit = i < this.end ? HEX[this.u8[i]] : -1
+      if (digit < 0) this.fail()
+      value = (value << 4) | digit
+    }
+    return value
+  }
+}
+
+const ESCAPES = new Uint8Array(256)
+for (const [letter, plain] of Object.entries({ '"': 34, '\\': 92, '/': 47, b: 8, f: 12, n: 10, r: 13, t: 9 })) {
+  ESCAPES[letter.charCodeAt(0)] = plain
+}
+
+const HEX = new Int8Array(256).fill(-1)
+for (let i = 0; i < 16; i++) {
+  HEX[i.toString(16).charCodeAt(0)] = i
+  HEX[i.toString(16).toUpperCase().charCodeAt(0)] = i
+}
+
+const writeCodePoint = (out: Uint8Array, at: number, code: number): number => {
+  if (code < 0x80) {
+    out[at] = code
+    return at + 1
+  }
+  if (code < 0x800) {
+    out[at] = 0xc0 | (code >> 6)
+    out[at + 1] = 0x80 | (code & 63)
+    return at + 2
+  }
+  if (code < 0x10000) {
+    out[at] = 0xe0 | (code >> 12)
+    out[at + 1] = 0x80 | ((code >> 6) & 63)
+    out[at + 2] = 0x80 | (code & 63)
+    return at + 3
+  }
+  out[at] = 0xf0 | (code >> 18)
+  out[at + 1] = 0x80 | ((code >> 12) & 63)
+  out[at + 2] = 0x80 | ((code >> 6) & 63)
+  out[at + 3] = 0x80 | (code & 63)
+  return at + 4
+}

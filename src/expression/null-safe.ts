@@ -1,0 +1,60 @@
+import type { DataType } from '../record/data-type.ts'
+import type { CodeBuilder } from './code-builder.ts'
+import type { Value } from './value.ts'
+
+/** True if any argument is null, as a JS expression. */
+export const anyNull = (args: readonly Value[]): string => {
+  const nulls = [...new Set(args.map(arg => arg.isNull).filter(isNull => isNull !== 'false'))]
+  return nulls.length === 0 ? 'false' : nulls.length === 1 ? nulls[0] : `(${nulls.join(' || ')})`
+}
+
+/** A scalar result that is null if an argument is, and is computed only if none is: `code` may throw. */
+export const scalarUnlessNull = (cg: CodeBuilder, type: DataType, args: readonly Value[], code: string): Value => {
+  const nulls = anyNull(args)
+  const value = cg.fresh('v')
+  if (nulls === 'false') {
+    cg.line(`const ${value} = ${code}`)
+    return { form: 'scalar', type, isNull: 'false', code: value }
+  }
+  const isNull = cg.fresh('nul')
+  cg.line(`const ${isNull} = ${nulls}`)
+  cg.line(`const ${value} = ${isNull} ? ${zeroOf(type)} : ${code}`)
+  return { form: 'scalar', type, isNull, code: value }
+}
+
+/** The same when statements are needed: `emit` gets the name to assign to. */
+export const statementsUnlessNull = (cg: CodeBuilder, type: DataType, args: readonly Value[], emit: (target: string) => void): Value => {
+  const nulls = anyNull(args)
+  const value = cg.fresh('v')
+  let isNull = 'false'
+  cg.line(`let ${value} = ${zeroOf(type)}`)
+  if (nulls !== 'false') {
+    isNull = cg.fresh('nul')
+    cg.line(`const ${isNull} = ${nulls}`)
+    cg.open(`if (!${isNull}) {`)
+  }
+  emit(value)
+  if (nulls !== 'false') cg.close()
+  return { form: 'scalar', type, isNull, code: value }
+}
+
+/**
+ * A string or binary result that a helper writes into a scratch object of this place: `call` gives the name of the scratch to the helper call, which returns
+ * the length.
+ */
+export const bytesUnlessNull = (
+  cg: CodeBuilder,
+  type: DataType,
+  args: readonly Value[],
+  scratch: string,
+  call: string,
+): Value => {
+  const length = scalarUnlessNull(cg, { kind: 'integer' }, args, call)
+  if (length.form !== 'scalar') throw new Error('no length')
+  return { form: 'bytes', type, isNull: length.isNull, buffer: `${scratch}.u8`, offset: '0', length: length.code }
+}
+
+const zeroOf = (type: DataType): string => {
+  if (type.kind === 'long' || type.kind === 'decimal') return '0n'
+  return type.kind === 'boolean' ? 'false' : '0'
+}
