@@ -248,6 +248,8 @@ def condition(error):
     if not found:
         match = re.search(r'\[([A-Z][A-Z0-9_.]+)\]', str(error))
         found = match.group(1) if match else None
+    if not found and isinstance(error, PySparkException):
+        found = type(error).__name__  # an error of Java's own, without a condition
     if not found:
         raise error
     return found
@@ -267,6 +269,8 @@ class Family:
         values = ['(' + ', '.join(sql_value(v, t) for v, t in zip(row, types)) + ')' for row in rows]
         source = lambda lines: 'VALUES ' + ', '.join(lines) + ' AS t(' + ', '.join(columns) + ')'  # noqa: E731
         for name, e in expressions:
+            if name in self.names:
+                name += ' over ' + ', '.join(types)
             assert name not in self.names, name
             self.names.add(name)
             entry = {

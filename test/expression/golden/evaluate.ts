@@ -1,0 +1,84 @@
+import { CodeBuilder } from '../../../src/expression/code-builder.ts'
+import { type CompileContext, compileExpression } from '../../../src/expression/compile.ts'
+import type { Bound, Expression } from '../../../src/expression/expression.ts'
+import { objectAccessor } from '../../../src/expression/object-accessor.ts'
+import { objectWriter, type UserRow } from '../../../src/expression/object-codec.ts'
+import { recordAccessor } from '../../../src/expression/record-accessor.ts'
+import { resolveExpression } from '../../../src/expression/resolve.ts'
+import type { Value } from '../../../src/expression/value.ts'
+import { ChainState } from '../../../src/operator/chain-state.ts'
+import { makeContext } from '../../../src/operator/compile-context.ts'
+import { emitExpandWindow } from '../../../src/operator/window.ts'
+import type { StructType } from '../../../src/record/data-type.ts'
+import { RecordBuffer } from '../../../src/record/record-buffer.ts'
+import { RowLayout } from '../../../src/record/row-layout.ts'
+import { goldenValue } from './golden-file.ts'
+
+/** Computes one expression as the engine does, by a generated function; the answers in the form of a golden file. */
+
+const NAMES = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
+
+const NOW = 1_700_000_000_000_000
+
+const newContext = (cg: CodeBuilder): CompileContext => makeContext(cg, new ChainState(0, () => NOW))
+
+/** Over plain objects. */
+export const overObjects = (bound: Bound, schema: StructType): ((row: UserRow) => unknown) => {
+  const cg = new CodeBuilder()
+  const value = compileExpression(cg, bound, objectAccessor(cg, schema, 'row'), newContext(cg))
+  cg.line(`return ${takeOut(cg, value)}`)
+  const compute = cg.build('overObject', ['row']).call as (row: UserRow) => unknown
+  return row => goldenValue(compute(row), bound.type)
+}
+
+/** Over records: the row is encoded first. */
+export const overRecords = (bound: Bound, schema: StructType): ((row: UserRow) => unknown) => {
+  const layout = RowLayout.of(schema)
+  const write = objectWriter(schema)
+  const cg = new CodeBuilder()
+  cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
+  const value = compileExpression(cg, bound, recordAccessor(cg, layout, NAMES, 'p'), newContext(cg))
+  cg.line(`return ${takeOut(cg, value)}`)
+  const compute = cg.build('overRecord', ['views', 'p']).call as (views: RecordBuffer, p: number) => unknown
+  return row => {
+    const buffer = new RecordBuffer(layout, 256)
+    write(row, buffer)
+    return goldenValue(compute(buffer, buffer.next()), bound.type)
+  }
+}
+
+/** JS that gives the value as the engine holds it: bytes are copied, strings decoded, a struct is the list of its fields. */
+const takeOut = (cg: CodeBuilder, value: Value): string => {
+  const orNull = (code: string): string => (value.isNull === 'false' ? code : `(${value.isNull} ? null : ${code})`)
+  switch (value.form) {
+    case 'scalar':
+    case 'text':
+      return orNull(value.code)
+    case 'struct':
+      return orNull(`[${value.fields.map(f => takeOut(cg, f)).join(', ')}]`)
+    case 'bytes': {
+      const copy = `${value.buffer}.slice(${value.offset}, ${value.offset} + ${value.length})`
+      const decoder = cg.constant(new TextDecoder('utf-8', { ignoreBOM: true }))
+      return orNull(value.type.kind === 'string' ? `${decoder}.decode(${copy})` : copy)
+    }
+  }
+}
+
+/** The windows of a row, first one first. */
+export const windowsOf = (window: Extract<Expression, { kind: 'window' }>, schema: StructType): ((row: UserRow) => unknown) => {
+  const cg = new CodeBuilder()
+  const state = new ChainState(0, () => NOW)
+  const spec = { ...window, time: resolveExpression(window.time, schema) }
+  cg.line('const found = []')
+  cg.open('for (const row of [only]) {')
+  const context = { cg, compile: newContext(cg), state, registers: cg.constant(state.registers) }
+  emitExpandWindow(context, spec, schema, objectAccessor(cg, schema, 'row'), 'continue', row => {
+    const made = row.column(schema.fields.length)
+    if (made.form !== 'struct') throw new Error('a window is a struct')
+    cg.line(`found.push(${takeOut(cg, made)})`)
+  })
+  cg.close()
+  cg.line('return found.reverse()')
+  const compute = cg.build('windows', ['only']).call as (row: UserRow) => [number, number][]
+  return row => compute(row).map(([start, end]) => ({ start, end }))
+}
