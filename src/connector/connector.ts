@@ -87,6 +87,8 @@ interface ReaderBase {
 
 export interface RecordReader extends ReaderBase {
   readonly rows: 'records'
+  /** Given a function to call when rows may have come by the event loop while the engine waits. */
+  onReady?(wake: () => void): void
   /** Appends up to `budget` rows. Returns how many; 0 means nothing now. Throws an EngineError when the source fails for good. */
   poll(out: RecordBuffer, budget: number): number
 }

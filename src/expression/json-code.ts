@@ -43,7 +43,7 @@ export const compileFromJson = (cg: CodeBuilder, child: Value, node: Extract<Bou
 }
 
 /** Reads a slot into locals: a later call of the scanner overwrites it. */
-const slotValue = (cg: CodeBuilder, s: string, shape: JsonShape, outerNull: string): Value => {
+export const slotValue = (cg: CodeBuilder, s: string, shape: JsonShape, outerNull: string): Value => {
   const { index, type } = shape.slot
   const isNull = cg.fresh('nul')
   cg.line(`const ${isNull} = ${outerNull} || ${s}.present[${index}] !== 1`)

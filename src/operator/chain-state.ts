@@ -1,3 +1,4 @@
+import { type RandomSource, XorShiftRandom } from '../base/random.ts'
 import type { EpochMode } from './epoch-policy.ts'
 
 /**
@@ -47,6 +48,11 @@ export class ChainState {
   /** `current_timestamp()`: the clock per row in real time, else the batch's own time. */
   nowMicros(): number {
     return this.mode === 'realTime' ? this.#clock() : this.batchTimeMicros
+  }
+
+  /** The generator behind one `rand()` of the chain; with a seed the same numbers in every run. */
+  random(seed: number | null): RandomSource {
+    return new XorShiftRandom(seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
   }
 
   resetEventTimes(index: number): void {

@@ -55,10 +55,11 @@ export class RingsInput implements TaskInput {
       const kind = reader.peekKind()
       if (kind === 0) continue
       if (kind === DATA) {
-        const large = reader.largeFrame()
-        if (large !== null) {
+        if (reader.atFragment) {
+          const large = reader.takeFragment()
+          if (large === null) continue
           this.#large.clear()
-          this.#large.appendFrame(large.views, large.offset, large.length, large.hash)
+          this.#large.appendLoose(large.bytes, large.hash, large.arrivalMicros)
           rows += chain.runRecords(this.#large, 1)
         } else {
           rows += chain.runRecords(reader, budget)

@@ -1,0 +1,117 @@
+import { writeSync } from 'node:fs'
+import { objectReader } from '../expression/object-codec.ts'
+import type { StructType } from '../record/data-type.ts'
+import type { RecordBuffer } from '../record/record-buffer.ts'
+import type { RecordWriterSink, SinkConnector, SinkContext, SinkToken } from './connector.ts'
+import { Ticket } from './connector.ts'
+import { booleanOption, numberOption } from './options.ts'
+
+type Row = Record<string, unknown>
+
+/** Prints each epoch as a table, as Spark does; at most `numRows` rows of it. Writes with writeSync: `console.log` of a busy worker would come late. */
+class ConsoleWriter implements RecordWriterSink {
+  readonly rows = 'records'
+  readonly #schema: StructType
+  readonly #read: ReturnType<typeof objectReader>
+  readonly #numRows: number
+  readonly #truncate: boolean
+  #shown: Row[] = []
+  #inEpoch = 0
+  #count = 0
+
+  constructor(context: SinkContext) {
+    this.#schema = context.schema
+    this.#read = objectReader(context.schema)
+    this.#numRows = numberOption(context.options, 'numRows', 20)
+    this.#truncate = booleanOption(context.options, 'truncate', true)
+  }
+
+  open(): Ticket<void> {
+    return Ticket.of(undefined)
+  }
+
+  beginEpoch(): void {
+    this.#shown = []
+    this.#inEpoch = 0
+  }
+
+  offer(rows: RecordBuffer): void {
+    for (let p = rows.next(); p >= 0; p = rows.next()) {
+      if (this.#shown.length < this.#numRows) this.#shown.push(this.#read(rows, p))
+      this.#inEpoch++
+      this.#count++
+    }
+  }
+
+  step(): boolean {
+    return false
+  }
+
+  prepare(epoch: number): Ticket<SinkToken> {
+    if (this.#inEpoch > 0) {
+      const title = `-------------------------------------------\nBatch: ${epoch}\n-------------------------------------------\n`
+      const more = this.#inEpoch > this.#shown.length ? `only showing top ${this.#shown.length} of ${this.#inEpoch} rows\n` : ''
+      print(title + formatTable(this.#schema, this.#shown, this.#truncate ? 20 : 0) + more + '\n')
+    }
+    return Ticket.of(null)
+  }
+
+  offeredCount(): number {
+    return this.#count
+  }
+
+  acknowledgedCount(): number {
+    return this.#count
+  }
+
+  close(): Ticket<void> {
+    return Ticket.of(undefined)
+  }
+}
+
+const print = (text: string): void => {
+  const bytes = Buffer.from(text)
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at)
+    } catch (error) {
+      // A pipe whose reader is slow says EAGAIN; one whose reader is gone says EPIPE, and nobody is left to read.
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') continue
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') return
+      throw error
+    }
+  }
+}
+
+/** Rows as Spark's `show` draws them; cells longer than `width` are cut, 0: not. */
+export const formatTable = (schema: StructType, rows: readonly Row[], width: number): string => {
+  const cut = (text: string): string => (width > 0 && text.length > width ? `${text.slice(0, width - 3)}...` : text)
+  const header = schema.fields.map(f => cut(f.name))
+  const cells = rows.map(row => schema.fields.map(f => cut(showValue(row[f.name]))))
+  const widths = header.map((name, i) => Math.max(3, name.length, ...cells.map(line => line[i].length)))
+  const rule = `+${widths.map(w => '-'.repeat(w)).join('+')}+\n`
+  const line = (texts: readonly string[]): string => `|${texts.map((text, i) => text.padStart(widths[i])).join('|')}|\n`
+  return rule + line(header) + rule + cells.map(line).join('') + rule
+}
+
+const showValue = (value: unknown): string => {
+  if (value === null || value === undefined) return 'NULL'
+  if (value instanceof globalThis.Date) return value.toISOString().replace('T', ' ').replace(/\.?0*Z$/, '')
+  if (value instanceof Uint8Array) return `[${Buffer.from(value).toString('hex').toUpperCase().replace(/..(?!$)/g, '$& ')}]`
+  if (typeof value === 'object') return `{${Object.values(value).map(showValue).join(', ')}}`
+  return String(value)
+}
+
+export const consoleSink: SinkConnector = {
+  name: 'console',
+  describe: async () => ({
+    home: 'anywhere',
+    rows: 'records',
+    maxWriters: 1,
+    guarantee: 'at-least-once',
+    outputModes: ['append', 'update', 'complete'],
+    label: 'console',
+  }),
+  open: context => new ConsoleWriter(context),
+  committer: () => null,
+}

@@ -1,0 +1,232 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { EngineError } from '../base/errors.ts'
+import { JsonWriter } from '../expression/json-encode.ts'
+import { jsonRowEncoder } from '../expression/json-rows.ts'
+import type { RecordBuffer } from '../record/record-buffer.ts'
+import type { RecordWriterSink, SinkCommitter, SinkConnector, SinkContext, SinkToken } from './connector.ts'
+import { Ticket } from './connector.ts'
+import { requiredOption } from './options.ts'
+import { ticketOf } from './promise-ticket.ts'
+
+/**
+ * JSON lines, exactly once. Each writer puts an epoch's rows into one file, whole and synced before the epoch is prepared. A file counts only once the
+ * epoch's entry in `_spark_metadata` names it, which is written by one rename; Spark reads such a folder as it is.
+ */
+const LOG = '_spark_metadata'
+const COMPACT_EVERY = 10
+const FLUSH_BYTES = 1024 * 1024
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
+
+interface FileEntry {
+  readonly path: string
+  readonly size: number
+}
+
+const diskError = (error: unknown, path: string): unknown =>
+  (error as NodeJS.ErrnoException).code === 'ENOSPC' ? new EngineError('SINK_DISK_FULL', { path }, error) : error
+
+class JsonFileWriter implements RecordWriterSink {
+  readonly rows = 'records'
+  readonly #folder: string
+  readonly #name: (epoch: number) => string
+  readonly #lines = new JsonWriter()
+  readonly #encode: ReturnType<typeof jsonRowEncoder>
+  #epoch = 0
+  #file: { handle: FileHandle; name: string; size: number } | null = null
+  #queue: Promise<void> = Promise.resolve()
+  #waitingBytes = 0
+  #failure: unknown = null
+  #offered = 0
+  #acknowledged = 0
+
+  constructor(context: SinkContext) {
+    this.#folder = requiredOption(context.options, 'path', 'json')
+    const part = String(context.writerIndex).padStart(5, '0')
+    this.#name = epoch => `part-${part}-${String(epoch).padStart(8, '0')}-${context.attempt}.json`
+    this.#encode = jsonRowEncoder(context.schema, this.#lines)
+  }
+
+  open(): Ticket<void> {
+    return ticketOf(mkdir(this.#folder, { recursive: true }).then(() => undefined))
+  }
+
+  beginEpoch(epoch: number): void {
+    this.#epoch = epoch
+  }
+
+  offer(rows: RecordBuffer): void {
+    if (this.#failure !== null) throw this.#failure
+    while (this.#waitingBytes < MAX_WAITING_BYTES) {
+      const p = rows.next()
+      if (p < 0) return
+      this.#encode(rows, p)
+      this.#offered++
+      if (this.#lines.length > FLUSH_BYTES) this.#flush()
+    }
+  }
+
+  step(): boolean {
+    if (this.#failure !== null) throw this.#failure
+    return false
+  }
+
+  prepare(epoch: number): Ticket<SinkToken> {
+    this.#flush()
+    const offered = this.#offered
+    const finished = this.#queue.then(async (): Promise<FileEntry | null> => {
+      if (this.#failure !== null) throw this.#failure
+      const file = this.#file
+      this.#file = null
+      if (file !== null) {
+        await file.handle.datasync()
+        await file.handle.close()
+      }
+      this.#acknowledged = offered
+      return file === null ? null : { path: file.name, size: file.size }
+    })
+    this.#queue = finished.then(
+      () => undefined,
+      error => this.#fail(error),
+    )
+    this.#epoch = epoch + 1
+    return ticketOf(finished)
+  }
+
+  offeredCount(): number {
+    return this.#offered
+  }
+
+  acknowledgedCount(): number {
+    return this.#acknowledged
+  }
+
+  close(): Ticket<void> {
+    return ticketOf(
+      this.#queue.then(async () => {
+        await this.#file?.handle.close()
+        this.#file = null
+      }),
+    )
+  }
+
+  #flush(): void {
+    if (this.#lines.length === 0) return
+    const bytes = this.#lines.scratch.u8.slice(0, this.#lines.length)
+    this.#lines.clear()
+    this.#waitingBytes += bytes.length
+    const name = this.#name(this.#epoch)
+    this.#queue = this.#queue
+      .then(async () => {
+        this.#file ??= { handle: await open(join(this.#folder, name), 'w'), name, size: 0 }
+        await this.#file.handle.write(bytes)
+        this.#file.size += bytes.length
+        this.#waitingBytes -= bytes.length
+      })
+      .catch(error => this.#fail(error))
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= diskError(error, this.#folder)
+  }
+}
+
+class JsonFileCommitter implements SinkCommitter {
+  readonly #folder: string
+  readonly #complete: boolean
+
+  constructor(folder: string, complete: boolean) {
+    this.#folder = folder
+    this.#complete = complete
+  }
+
+  async commit(epoch: number, tokens: readonly SinkToken[]): Promise<void> {
+    const added = (tokens as readonly (FileEntry | null)[]).filter(token => token !== null)
+    const log = join(this.#folder, LOG)
+    await mkdir(log, { recursive: true })
+    const compact = (epoch + 1) % COMPACT_EVERY === 0 || this.#complete
+    const name = join(log, compact ? `${epoch}.compact` : String(epoch))
+    if ((await stat(name).catch(() => null)) !== null) return
+    const before = compact && !this.#complete ? await committedFiles(this.#folder, epoch - 1) : []
+    const lines = [...before, ...added].map(entry => JSON.stringify(logLine(this.#folder, entry)))
+    await writeAtomically(name, ['v1', ...lines].join('\n'))
+    if (compact) await this.#removeOld(epoch)
+  }
+
+  async recover(epoch: number): Promise<void> {
+    const names = await readdir(this.#folder).catch(() => [])
+    const kept = new Set((await committedFiles(this.#folder, Number.POSITIVE_INFINITY)).map(entry => entry.path))
+    for (const name of names) {
+      const match = /^part-\d+-(\d+)-.*\.json$/.exec(name)
+      if (match !== null && Number(match[1]) > epoch && !kept.has(name)) await rm(join(this.#folder, name), { force: true })
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  /** Entries before a compacted one say nothing that it does not. */
+  async #removeOld(epoch: number): Promise<void> {
+    for (const name of await readdir(join(this.#folder, LOG))) {
+      const number = Number.parseInt(name, 10)
+      if (number < epoch - COMPACT_EVERY) await rm(join(this.#folder, LOG, name), { force: true })
+    }
+  }
+}
+
+const logLine = (folder: string, entry: FileEntry) => ({
+  path: `file://${join(folder, entry.path)}`,
+  size: entry.size,
+  isDir: false,
+  modificationTime: 0,
+  blockReplication: 1,
+  blockSize: 33554432,
+  action: 'add',
+})
+
+/** The files that are visible in a folder: those that the log names up to an epoch. */
+export const committedFiles = async (folder: string, upTo: number): Promise<FileEntry[]> => {
+  const names = await readdir(join(folder, LOG)).catch(() => [])
+  const entries = names
+    .filter(name => /^\d+(\.compact)?$/.test(name))
+    .map(name => ({ name, epoch: Number.parseInt(name, 10), compact: name.endsWith('.compact') }))
+    .filter(entry => entry.epoch <= upTo)
+    .sort((a, b) => a.epoch - b.epoch)
+  const lastCompact = entries.findLastIndex(entry => entry.compact)
+  const files: FileEntry[] = []
+  for (const { name } of entries.slice(Math.max(0, lastCompact))) {
+    const [, ...lines] = (await readFile(join(folder, LOG, name), 'utf8')).split('\n')
+    for (const line of lines) {
+      if (line === '') continue
+      const { path, size } = JSON.parse(line) as FileEntry
+      files.push({ path: path.slice(path.lastIndexOf('/') + 1), size })
+    }
+  }
+  return files
+}
+
+/** Whole or not at all: a temporary file, synced, then renamed. */
+export const writeAtomically = async (path: string, text: string): Promise<void> => {
+  const temporary = `${path}.tmp`
+  const file = await open(temporary, 'w')
+  try {
+    await file.write(text)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+  await rename(temporary, path)
+}
+
+export const jsonSink: SinkConnector = {
+  name: 'json',
+  describe: async options => ({
+    home: 'eventLoop',
+    rows: 'records',
+    maxWriters: Number.MAX_SAFE_INTEGER,
+    guarantee: 'exactly-once',
+    outputModes: ['append', 'complete'],
+    label: `json ${requiredOption(options, 'path', 'json')}`,
+  }),
+  open: context => new JsonFileWriter(context),
+  committer: options => new JsonFileCommitter(requiredOption(options, 'path', 'json'), options.outputMode === 'complete'),
+}

@@ -1,0 +1,260 @@
+import type { FileHandle } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+import { EngineError } from '../base/errors.ts'
+import { jsonRowDecoder } from '../expression/json-rows.ts'
+import { type DataType, field, type StructType, stringType, structType } from '../record/data-type.ts'
+import type { RecordBuffer } from '../record/record-buffer.ts'
+import { RowLayout } from '../record/row-layout.ts'
+import { RowWriter } from '../record/row-writer.ts'
+import type { ConnectorOptions, RecordReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
+import { Ticket } from './connector.ts'
+import { FileList, listFiles } from './file-list.ts'
+import { booleanOption, choiceOption, numberOption, requiredOption } from './options.ts'
+import { ticketOf } from './promise-ticket.ts'
+
+/** An offset is a file's number times this, plus how many of its lines have been read. */
+const LINES_PER_FILE = 2 ** 32
+const CHUNK_BYTES = 256 * 1024
+const MAX_LINE_BYTES = 16 * 1024 * 1024
+const RESCAN_MILLIS = 20
+
+type LineDecoder = (u8: Uint8Array, offset: number, length: number, out: RecordBuffer) => 'row' | 'blank' | 'malformed'
+
+/** Reads files line by line, one after the other. The disk is read ahead asynchronously; `poll` only decodes what has arrived. */
+class FileReader implements RecordReader {
+  readonly rows = 'records'
+  readonly #list: FileList
+  readonly #decode: LineDecoder
+  readonly #mostPerTrigger: number
+  readonly #latestFirst: boolean
+  readonly #failFast: boolean
+  readonly #path: string
+  #wake: () => void = () => {}
+  #file = 0
+  #line = 0
+  #limit: number | null = null
+  #handle: FileHandle | null = null
+  /** Bytes read and not yet decoded, and how far. */
+  #bytes = new Uint8Array(0)
+  #at = 0
+  #skipLines = 0
+  #atEnd = false
+  #reading = false
+  #failure: unknown = null
+  #lastScan = 0
+  #closed = false
+  #scanned = false
+  malformedCount = 0
+
+  constructor(context: SourceContext, format: string, decode: LineDecoder) {
+    this.#path = requiredOption(context.options, 'path', format)
+    this.#list = new FileList(this.#path, context.metadataFolder)
+    this.#decode = decode
+    this.#mostPerTrigger = numberOption(context.options, 'maxFilesPerTrigger', Number.POSITIVE_INFINITY, 1)
+    this.#latestFirst = booleanOption(context.options, 'latestFirst', false)
+    this.#failFast = choiceOption(context.options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST']) === 'FAILFAST'
+  }
+
+  open(start: SourceOffset | null): Ticket<void> {
+    const offset = start?.['0'] ?? 0
+    this.#file = Math.floor(offset / LINES_PER_FILE)
+    this.#line = this.#skipLines = offset % LINES_PER_FILE
+    return ticketOf(this.#scan())
+  }
+
+  onReady(wake: () => void): void {
+    this.#wake = wake
+  }
+
+  poll(out: RecordBuffer, budget: number): number {
+    if (this.#failure !== null) throw this.#failure
+    let count = 0
+    while (count < budget && !this.#atLimit()) {
+      const end = this.#bytes.indexOf(10, this.#at)
+      if (end < 0 && !(this.#atEnd && this.#at < this.#bytes.length)) {
+        if (!this.#atEnd) break
+        this.#nextFile()
+        if (this.#handle === null) break
+        continue
+      }
+      const stop = end < 0 ? this.#bytes.length : end
+      count += this.#takeLine(this.#at, stop, out)
+      this.#at = stop + 1
+    }
+    this.#readAhead()
+    return count
+  }
+
+  position(): SourceOffset {
+    return { '0': this.#file * LINES_PER_FILE + this.#line }
+  }
+
+  latest(whole: boolean): Ticket<SourceOffset> {
+    return ticketOf(
+      this.#scan().then(() => {
+        const current = this.#file + (this.#line > 0 ? 1 : 0)
+        const end = Math.min(this.#list.files.length, whole ? Number.POSITIVE_INFINITY : current + this.#mostPerTrigger)
+        return { '0': Math.max(end * LINES_PER_FILE, this.#file * LINES_PER_FILE + this.#line) }
+      }),
+    )
+  }
+
+  limit(end: SourceOffset | null): void {
+    this.#limit = end === null ? null : (end['0'] ?? 0)
+  }
+
+  exhausted(): boolean {
+    if (this.#failure !== null) return false
+    return this.#limit === null ? this.#scanned && this.#file >= this.#list.files.length : this.#atLimit()
+  }
+
+  arrivalMicros(): number {
+    return 0
+  }
+
+  backlog(): number {
+    return this.#list.files.length - this.#file
+  }
+
+  committed(): void {}
+
+  close(): Ticket<void> {
+    this.#closed = true
+    const handle = this.#handle
+    this.#handle = null
+    return handle === null || this.#reading ? Ticket.of(undefined) : ticketOf(handle.close())
+  }
+
+  #atLimit(): boolean {
+    return this.#limit !== null && this.#file * LINES_PER_FILE + this.#line >= this.#limit
+  }
+
+  #takeLine(from: number, to: number, out: RecordBuffer): number {
+    this.#line++
+    if (this.#skipLines > 0) {
+      this.#skipLines--
+      this.#line = Math.max(this.#line - 1, 0)
+      return 0
+    }
+    const end = to > from && this.#bytes[to - 1] === 13 ? to - 1 : to
+    const result = this.#decode(this.#bytes, from, end - from, out)
+    if (result !== 'malformed') return result === 'row' ? 1 : 0
+    this.malformedCount++
+    if (this.#failFast) {
+      throw new EngineError('MALFORMED_JSON', { text: new TextDecoder().decode(this.#bytes.subarray(from, Math.min(end, from + 200))) })
+    }
+    return 1
+  }
+
+  #nextFile(): void {
+    const handle = this.#handle
+    this.#handle = null
+    void handle?.close()
+    this.#file++
+    this.#line = 0
+    this.#skipLines = 0
+    this.#reset()
+  }
+
+  #reset(): void {
+    this.#bytes = new Uint8Array(0)
+    this.#at = 0
+    this.#atEnd = false
+  }
+
+  #readAhead(): void {
+    if (this.#reading || this.#closed || this.#failure !== null) return
+    if (this.#file >= this.#list.files.length) {
+      // Real time: look for new files now and then.
+      if (this.#limit === null && performance.now() - this.#lastScan > RESCAN_MILLIS) void this.#work(() => this.#scan())
+      return
+    }
+    if (this.#atEnd || this.#bytes.length - this.#at > CHUNK_BYTES) return
+    void this.#work(() => this.#readChunk())
+  }
+
+  async #work(what: () => Promise<void>): Promise<void> {
+    this.#reading = true
+    try {
+      await what()
+    } catch (error) {
+      this.#failure = error
+    } finally {
+      this.#reading = false
+      this.#wake()
+    }
+  }
+
+  async #scan(): Promise<void> {
+    await this.#list.refresh(Number.POSITIVE_INFINITY, this.#latestFirst)
+    this.#lastScan = performance.now()
+    this.#scanned = true
+  }
+
+  async #readChunk(): Promise<void> {
+    const path = this.#list.files[this.#file]
+    try {
+      this.#handle ??= await open(path, 'r')
+    } catch (error) {
+      throw new EngineError('FILE_VANISHED', { path }, error)
+    }
+    const kept = this.#bytes.length - this.#at
+    if (kept > MAX_LINE_BYTES) throw new EngineError('LINE_TOO_LONG', { path, limit: MAX_LINE_BYTES })
+    const chunk = new Uint8Array(kept + CHUNK_BYTES)
+    const { bytesRead } = await this.#handle.read(chunk, kept, CHUNK_BYTES)
+    // The position may have moved while the disk was busy.
+    const rest = this.#bytes.subarray(this.#at)
+    const next = rest.length === kept ? chunk : new Uint8Array(rest.length + bytesRead)
+    if (rest.length !== kept) next.set(chunk.subarray(kept, kept + bytesRead), rest.length)
+    next.set(rest, 0)
+    this.#bytes = next.subarray(0, rest.length + bytesRead)
+    this.#at = 0
+    if (bytesRead === 0) this.#atEnd = true
+  }
+}
+
+const nullable = (type: DataType): DataType =>
+  type.kind === 'struct' ? structType(type.fields.map(f => field(f.name, nullable(f.type), true))) : type
+
+const describeFiles = async (format: string, options: ConnectorOptions, schema: StructType | null, streaming: boolean) => {
+  const path = requiredOption(options, 'path', format)
+  numberOption(options, 'maxFilesPerTrigger', 1, 1)
+  choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
+  if (schema === null) throw new EngineError('MISSING_SCHEMA', { format })
+  if (!streaming && (await listFiles(path)).length === 0) throw new EngineError('PATH_NOT_FOUND', { path })
+  return {
+    schema: structType(schema.fields.map(f => field(f.name, nullable(f.type), true))),
+    home: 'eventLoop',
+    rows: 'records',
+    maxReaders: 1,
+    replayable: true,
+    label: `${format} ${path}`,
+  } as const
+}
+
+/** `json`: one object a line. Options: path, maxFilesPerTrigger, latestFirst, mode (PERMISSIVE, DROPMALFORMED, FAILFAST). */
+export const jsonSource: SourceConnector = {
+  name: 'json',
+  describe: (options, schema, streaming) => describeFiles('json', options, schema, streaming),
+  open: context => {
+    const mode = choiceOption(context.options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
+    return new FileReader(context, 'json', jsonRowDecoder(context.schema, context.columns, mode === 'PERMISSIVE'))
+  },
+}
+
+const textSchema = structType([field('value', stringType, true)])
+
+/** `text`: each line is a row with the column `value`. */
+export const textSource: SourceConnector = {
+  name: 'text',
+  describe: (options, _schema, streaming) => describeFiles('text', options, textSchema, streaming),
+  open: context => {
+    const writer = new RowWriter(RowLayout.of(textSchema))
+    return new FileReader(context, 'text', (u8, offset, length, out) => {
+      writer.start(out, length + 8)
+      writer.setBytes(0, u8, offset, length)
+      writer.finish()
+      return 'row'
+    })
+  },
+}

@@ -1,0 +1,36 @@
+import { EngineError } from '../base/errors.ts'
+import type { ConnectorOptions } from './connector.ts'
+
+/** Looks an option up; names do not mind case, as in Spark. */
+export const optionOf = (options: ConnectorOptions, name: string): string | undefined => {
+  const lower = name.toLowerCase()
+  for (const [key, value] of Object.entries(options)) if (key.toLowerCase() === lower) return value
+  return undefined
+}
+
+export const requiredOption = (options: ConnectorOptions, name: string, format: string): string => {
+  const value = optionOf(options, name)
+  if (value === undefined) throw new EngineError('MISSING_OPTION', { option: name, format })
+  return value
+}
+
+/** A number of at least `least`. Throws BAD_OPTION. */
+export const numberOption = (options: ConnectorOptions, name: string, otherwise: number, least = 0): number => {
+  const text = optionOf(options, name)
+  if (text === undefined) return otherwise
+  const value = Number(text)
+  if (!Number.isFinite(value) || value < least) throw new EngineError('BAD_OPTION', { option: name, value: text, expected: `a number of at least ${least}` })
+  return value
+}
+
+/** One of some words, given back as they are written in `choices`. Throws BAD_OPTION. */
+export const choiceOption = <T extends string>(options: ConnectorOptions, name: string, otherwise: T, choices: readonly T[]): T => {
+  const text = optionOf(options, name)
+  if (text === undefined) return otherwise
+  const found = choices.find(choice => choice.toLowerCase() === text.toLowerCase())
+  if (found === undefined) throw new EngineError('BAD_OPTION', { option: name, value: text, expected: choices.join(' or ') })
+  return found
+}
+
+export const booleanOption = (options: ConnectorOptions, name: string, otherwise: boolean): boolean =>
+  choiceOption(options, name, otherwise ? 'true' : 'false', ['true', 'false']) === 'true'

@@ -1,0 +1,95 @@
+import { field, longType, structType, timestampType } from '../record/data-type.ts'
+import type { RecordBuffer } from '../record/record-buffer.ts'
+import { RowLayout } from '../record/row-layout.ts'
+import { RowWriter } from '../record/row-writer.ts'
+import type { RecordReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
+import { Ticket } from './connector.ts'
+import { numberOption } from './options.ts'
+
+const schema = structType([field('timestamp', timestampType, false), field('value', longType, false)])
+
+/**
+ * `rate`: rows (timestamp, value) at a fixed rate by the clock, open loop: what is due comes, however late the query asks. A row's content depends on its number
+ * and the time of the first start alone, both kept with the offset, so a replay gives the same rows.
+ */
+class RateReader implements RecordReader {
+  readonly rows = 'records'
+  readonly #clock: () => number
+  readonly #perSecond: number
+  readonly #writer: RowWriter
+  readonly #timestampLeaf: number
+  readonly #valueLeaf: number
+  #startMicros = 0
+  #at = 0
+  #limit: number | null = null
+
+  constructor(context: SourceContext) {
+    this.#clock = context.clock
+    this.#perSecond = numberOption(context.options, 'rowsPerSecond', 1, 1e-6)
+    this.#writer = new RowWriter(RowLayout.of(structType(context.columns.map(ordinal => schema.fields[ordinal]))))
+    this.#timestampLeaf = context.columns.indexOf(0)
+    this.#valueLeaf = context.columns.indexOf(1)
+  }
+
+  open(start: SourceOffset | null): Ticket<void> {
+    this.#startMicros = start?.startMicros ?? this.#clock()
+    this.#at = start?.['0'] ?? 0
+    return Ticket.of(undefined)
+  }
+
+  poll(out: RecordBuffer, budget: number): number {
+    const end = Math.min(this.#limit ?? this.#due(), this.#due(), this.#at + budget)
+    const from = this.#at
+    const writer = this.#writer
+    for (; this.#at < end; this.#at++) {
+      writer.start(out, 0)
+      if (this.#timestampLeaf >= 0) writer.setLongNumber(this.#timestampLeaf, Math.floor(this.#startMicros + (this.#at * 1e6) / this.#perSecond))
+      if (this.#valueLeaf >= 0) writer.setLongNumber(this.#valueLeaf, this.#at)
+      writer.finish()
+    }
+    return end - from
+  }
+
+  position(): SourceOffset {
+    return { '0': this.#at, startMicros: this.#startMicros }
+  }
+
+  latest(): Ticket<SourceOffset> {
+    return Ticket.of({ '0': this.#due(), startMicros: this.#startMicros })
+  }
+
+  limit(end: SourceOffset | null): void {
+    this.#limit = end === null ? null : (end['0'] ?? 0)
+  }
+
+  exhausted(): boolean {
+    return this.#at >= (this.#limit ?? Number.POSITIVE_INFINITY)
+  }
+
+  arrivalMicros(): number {
+    return 0
+  }
+
+  backlog(): number {
+    return this.#due() - this.#at
+  }
+
+  committed(): void {}
+
+  close(): Ticket<void> {
+    return Ticket.of(undefined)
+  }
+
+  #due(): number {
+    return Math.max(this.#at, Math.floor(((this.#clock() - this.#startMicros) * this.#perSecond) / 1e6))
+  }
+}
+
+export const rateSource: SourceConnector = {
+  name: 'rate',
+  describe: async options => {
+    const perSecond = numberOption(options, 'rowsPerSecond', 1, 1e-6)
+    return { schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: `rate ${perSecond}/s` }
+  },
+  open: context => new RateReader(context),
+}

@@ -1,0 +1,51 @@
+import { EngineError } from '../base/errors.ts'
+import type { Analyzed } from './analyze.ts'
+import type { AnalyzedPlan } from './analyzed-plan.ts'
+import type { OutputMode } from './logical-plan.ts'
+
+/**
+ * Whether a streaming query can mean something in its output mode: Spark's UnsupportedOperationChecker, less the restrictions that come from Spark's engine and
+ * not from the meaning (two aggregations in update mode, a union of a stream with a table …). Throws UNSUPPORTED_OUTPUT_MODE, UNSUPPORTED_OPERATION,
+ * NO_STREAMING_SOURCE.
+ */
+export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void => {
+  if (!analyzed.streaming) throw new EngineError('NO_STREAMING_SOURCE')
+  const aggregates = find(analyzed.plan, node => node.kind === 'aggregate')
+  if (outputMode === 'complete' && aggregates.length === 0) {
+    throw new EngineError('UNSUPPORTED_OUTPUT_MODE', { mode: outputMode, reason: 'there is no aggregation, so the complete result is the whole stream. Use append' })
+  }
+  if (outputMode === 'append') {
+    for (const node of aggregates) {
+      if (node.kind === 'aggregate' && node.eventTimeKey === null && streams(node.child)) {
+        throw new EngineError('UNSUPPORTED_OUTPUT_MODE', {
+          mode: outputMode,
+          reason: 'an aggregation without a watermark on one of its grouping keys is never final. Add withWatermark, or use update',
+        })
+      }
+    }
+  }
+  for (const node of find(analyzed.plan, ({ kind }) => kind === 'sort')) {
+    if (outputMode !== 'complete' || node.kind !== 'sort' || find(node.child, ({ kind }) => kind === 'aggregate').length === 0) {
+      throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'sorting a stream, except after an aggregation in complete mode' })
+    }
+  }
+}
+
+const childrenOf = (plan: AnalyzedPlan): readonly AnalyzedPlan[] => {
+  switch (plan.kind) {
+    case 'source':
+    case 'localRelation':
+      return []
+    case 'union':
+      return plan.inputs
+    default:
+      return [plan.child]
+  }
+}
+
+const find = (plan: AnalyzedPlan, test: (node: AnalyzedPlan) => boolean): AnalyzedPlan[] => [
+  ...(test(plan) ? [plan] : []),
+  ...childrenOf(plan).flatMap(child => find(child, test)),
+]
+
+const streams = (plan: AnalyzedPlan): boolean => (plan.kind === 'source' ? plan.source.streaming : childrenOf(plan).some(streams))

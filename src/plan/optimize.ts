@@ -1,0 +1,228 @@
+import type { Bound } from '../expression/expression.ts'
+import { structType } from '../record/data-type.ts'
+import { inputsOf, mapInputs } from './analyze-join.ts'
+import type { AnalyzedPlan } from './analyzed-plan.ts'
+
+/** Rewrites a plan to one that does less and means the same. Each rule is small and keeps the schema. */
+export const optimize = (plan: AnalyzedPlan): AnalyzedPlan => {
+  const all = plan.schema.fields.map((_, i) => i)
+  return prune(collapse(pushFilters(plan)), all).plan
+}
+
+type Children = Extract<AnalyzedPlan, { child: AnalyzedPlan }>
+
+const rewrite = (plan: AnalyzedPlan, rule: (node: AnalyzedPlan) => AnalyzedPlan): AnalyzedPlan => {
+  if (plan.kind === 'source' || plan.kind === 'localRelation') return rule(plan)
+  if (plan.kind === 'union') return rule({ ...plan, inputs: plan.inputs.map(input => rewrite(input, rule)) })
+  if (plan.kind === 'tableJoin') return rule({ ...plan, child: rewrite(plan.child, rule), table: optimize(plan.table) })
+  return rule({ ...plan, child: rewrite((plan as Children).child, rule) } as AnalyzedPlan)
+}
+
+/** What costs more than a copy, or gives another value each time: computed once, where it stands. */
+const isCostly = (bound: Bound): boolean => {
+  switch (bound.kind) {
+    case 'input':
+    case 'literal':
+      return false
+    case 'udf':
+    case 'fromJson':
+    case 'toJson':
+      return true
+    case 'call':
+      return bound.name === 'rand' || bound.name === 'currentTimestamp' || bound.args.some(isCostly) || bound.name.length > 9
+    case 'case':
+      return true
+    case 'struct':
+      return bound.fields.some(isCostly)
+    default:
+      return isCostly(bound.child)
+  }
+}
+
+const isDeterministic = (bound: Bound): boolean => {
+  switch (bound.kind) {
+    case 'input':
+    case 'literal':
+      return true
+    case 'udf':
+      return false
+    case 'call':
+      return bound.name !== 'rand' && bound.name !== 'currentTimestamp' && bound.args.every(isDeterministic)
+    case 'case':
+      return (
+        bound.branches.every(({ when, then }) => isDeterministic(when) && isDeterministic(then)) &&
+        (bound.otherwise === null || isDeterministic(bound.otherwise))
+      )
+    case 'struct':
+      return bound.fields.every(isDeterministic)
+    default:
+      return isDeterministic(bound.child)
+  }
+}
+
+/** The expression with references to a projection's output replaced by what the projection computes. */
+const substitute = (bound: Bound, columns: readonly Bound[]): Bound => {
+  const go = (child: Bound): Bound => substitute(child, columns)
+  switch (bound.kind) {
+    case 'input':
+      return columns[bound.ordinal]
+    case 'literal':
+      return bound
+    case 'call':
+    case 'udf':
+      return { ...bound, args: bound.args.map(go) }
+    case 'case':
+      return {
+        ...bound,
+        branches: bound.branches.map(({ when, then }) => ({ when: go(when), then: go(then) })),
+        otherwise: bound.otherwise === null ? null : go(bound.otherwise),
+      }
+    case 'struct':
+      return { ...bound, fields: bound.fields.map(go) }
+    default:
+      return { ...bound, child: go(bound.child) }
+  }
+}
+
+/** A filter moves below a projection when what it reads is cheap to compute, and below a repartition or into a union. Never below a watermark: it must see all rows. */
+const pushFilters = (plan: AnalyzedPlan): AnalyzedPlan =>
+  rewrite(plan, node => {
+    if (node.kind !== 'filter' || !isDeterministic(node.condition)) return node
+    const { child, condition } = node
+    switch (child.kind) {
+      case 'project': {
+        const read = new Set(inputsOf(condition))
+        if ([...read].some(i => isCostly(child.columns[i]))) return node
+        const below = pushFilters({ kind: 'filter', child: child.child, condition: substitute(condition, child.columns), schema: child.child.schema })
+        return { ...child, child: below }
+      }
+      case 'repartition':
+        return { ...child, child: pushFilters({ ...node, child: child.child }) }
+      case 'union':
+        return { ...child, inputs: child.inputs.map(input => pushFilters({ ...node, child: input, schema: input.schema })) }
+      default:
+        return node
+    }
+  })
+
+/** Two projections in a row become one, unless something costly would be computed twice. */
+const collapse = (plan: AnalyzedPlan): AnalyzedPlan =>
+  rewrite(plan, node => {
+    if (node.kind !== 'project' || node.child.kind !== 'project') return node
+    const below = node.child
+    const uses = new Array<number>(below.columns.length).fill(0)
+    for (const column of node.columns) for (const i of inputsOf(column)) uses[i]++
+    if (below.columns.some((column, i) => uses[i] > 1 && isCostly(column))) return node
+    return { ...node, child: below.child, columns: node.columns.map(column => substitute(column, below.columns)) }
+  })
+
+interface Pruned {
+  readonly plan: AnalyzedPlan
+  /** Where a column of the old plan stands in the new one; -1 if it is gone. */
+  readonly place: readonly number[]
+}
+
+/** Columns that nobody reads are not computed, nor read from the source. `needed`: ordinals of the output that are read, ascending. */
+const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
+  const width = plan.schema.fields.length
+  const placeOf = (kept: readonly number[]): number[] => Array.from({ length: width }, (_, i) => kept.indexOf(i))
+  const schemaOf = (kept: readonly number[]) => structType(kept.map(i => plan.schema.fields[i]))
+  const union = (...lists: readonly (readonly number[])[]): number[] => [...new Set(lists.flat())].sort((a, b) => a - b)
+  switch (plan.kind) {
+    case 'source': {
+      // A record without columns would be no record.
+      const kept = needed.length === 0 ? [0] : needed
+      return { plan: { ...plan, columns: kept.map(i => plan.columns[i]), schema: schemaOf(kept) }, place: placeOf(kept) }
+    }
+    case 'localRelation':
+      return { plan, place: placeOf(plan.schema.fields.map((_, i) => i)) }
+    case 'project': {
+      const kept = needed.length === 0 ? [0] : needed
+      const columns = kept.map(i => plan.columns[i])
+      const child = prune(plan.child, union(...columns.map(inputsOf)))
+      return {
+        plan: { ...plan, child: child.plan, columns: columns.map(column => mapInputs(column, i => child.place[i])), schema: schemaOf(kept) },
+        place: placeOf(kept),
+      }
+    }
+    case 'filter': {
+      const child = prune(plan.child, union(needed, inputsOf(plan.condition)))
+      return { plan: { ...plan, child: child.plan, condition: mapInputs(plan.condition, i => child.place[i]), schema: child.plan.schema }, place: child.place }
+    }
+    case 'watermark': {
+      const child = prune(plan.child, union(needed, inputsOf(plan.time)))
+      return { plan: { ...plan, child: child.plan, time: mapInputs(plan.time, i => child.place[i]), schema: child.plan.schema }, place: child.place }
+    }
+    case 'expandWindow': {
+      const inner = width - 1
+      const child = prune(plan.child, union(needed.filter(i => i < inner), inputsOf(plan.time)))
+      const schema = structType([...child.plan.schema.fields, plan.schema.fields[inner]])
+      const place = [...Array.from({ length: inner }, (_, i) => child.place[i]), child.plan.schema.fields.length]
+      return { plan: { ...plan, child: child.plan, time: mapInputs(plan.time, i => child.place[i]), schema }, place }
+    }
+    case 'aggregate': {
+      // Keys and aggregates are state: they are what the checkpoint holds, so all of them stay.
+      const reads = [...plan.keys, ...plan.aggregates.flatMap(({ arg, filter }) => [arg, filter]).filter(e => e !== null)].flatMap(inputsOf)
+      const child = prune(plan.child, union(reads))
+      const move = (e: Bound): Bound => mapInputs(e, i => child.place[i])
+      const aggregates = plan.aggregates.map(aggregate => ({
+        ...aggregate,
+        arg: aggregate.arg === null ? null : move(aggregate.arg),
+        filter: aggregate.filter === null ? null : move(aggregate.filter),
+      }))
+      return { plan: { ...plan, child: child.plan, keys: plan.keys.map(move), aggregates }, place: placeOf(plan.schema.fields.map((_, i) => i)) }
+    }
+    case 'deduplicate': {
+      const child = prune(plan.child, union(needed, plan.keys.flatMap(inputsOf), plan.expiry === null ? [] : inputsOf(plan.expiry.time)))
+      const move = (e: Bound): Bound => mapInputs(e, i => child.place[i])
+      const expiry = plan.expiry === null ? null : { ...plan.expiry, time: move(plan.expiry.time) }
+      return { plan: { ...plan, child: child.plan, keys: plan.keys.map(move), expiry, schema: child.plan.schema }, place: child.place }
+    }
+    case 'tableJoin': {
+      const streamWidth = plan.child.schema.fields.length
+      const residual = plan.residual === null ? [] : inputsOf(plan.residual)
+      const fromStream = union(needed, residual, plan.streamKeys.flatMap(inputsOf)).filter(i => i < streamWidth)
+      const child = prune(plan.child, fromStream)
+      // The table is read once and kept: all of its columns stay.
+      const newWidth = child.plan.schema.fields.length
+      const move = (i: number): number => (i < streamWidth ? child.place[i] : i - streamWidth + newWidth)
+      const tableFields = plan.schema.fields.slice(streamWidth)
+      return {
+        plan: {
+          ...plan,
+          child: child.plan,
+          streamKeys: plan.streamKeys.map(key => mapInputs(key, move)),
+          residual: plan.residual === null ? null : mapInputs(plan.residual, move),
+          schema: structType([...child.plan.schema.fields, ...tableFields]),
+        },
+        place: Array.from({ length: width }, (_, i) => move(i)),
+      }
+    }
+    case 'union': {
+      const kept = needed.length === 0 ? [0] : needed
+      const inputs = plan.inputs.map(input => {
+        const pruned = prune(input, kept)
+        const identical = pruned.plan.schema.fields.length === kept.length && kept.every((i, to) => pruned.place[i] === to)
+        if (identical) return pruned.plan
+        const columns = kept.map((i): Bound => ({ kind: 'input', ordinal: pruned.place[i], ...plan.schema.fields[i] }))
+        return { kind: 'project', child: pruned.plan, columns, schema: schemaOf(kept) } satisfies AnalyzedPlan
+      })
+      return { plan: { ...plan, inputs, schema: schemaOf(kept) }, place: placeOf(kept) }
+    }
+    case 'repartition': {
+      const child = prune(plan.child, union(needed, plan.keys.flatMap(inputsOf)))
+      return { plan: { ...plan, child: child.plan, keys: plan.keys.map(key => mapInputs(key, i => child.place[i])), schema: child.plan.schema }, place: child.place }
+    }
+    case 'sort': {
+      const child = prune(plan.child, union(needed, plan.by.flatMap(({ value }) => inputsOf(value))))
+      const by = plan.by.map(({ value, ascending }) => ({ value: mapInputs(value, i => child.place[i]), ascending }))
+      return { plan: { ...plan, child: child.plan, by, schema: child.plan.schema }, place: child.place }
+    }
+    case 'limit': {
+      const child = prune(plan.child, needed.length === 0 ? [0] : needed)
+      return { plan: { ...plan, child: child.plan, schema: child.plan.schema }, place: child.place }
+    }
+    default:
+      return plan satisfies never
+  }
+}

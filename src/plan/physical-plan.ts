@@ -1,0 +1,144 @@
+import type { Bound, LiteralValue } from '../expression/expression.ts'
+import type { StructType } from '../record/data-type.ts'
+import type { AnalyzedPlan } from './analyzed-plan.ts'
+import type { SourceNode } from './logical-plan.ts'
+
+type NodeOf<K extends AnalyzedPlan['kind']> = Extract<AnalyzedPlan, { kind: K }>
+type WithoutChild<T> = Omit<T, 'child' | 'table'>
+
+/** One operator of a chain: a node of the plan without its input. `schema` is that of its output. */
+export type ChainOp =
+  | WithoutChild<NodeOf<'filter'>>
+  | WithoutChild<NodeOf<'project'>>
+  | (WithoutChild<NodeOf<'watermark'>> & { readonly watermarkId: number })
+  | WithoutChild<NodeOf<'expandWindow'>>
+  | (WithoutChild<NodeOf<'tableJoin'>> & { readonly tableId: number })
+  | (WithoutChild<NodeOf<'aggregate'>> & { readonly operatorId: number })
+  | (WithoutChild<NodeOf<'deduplicate'>> & { readonly operatorId: number })
+  | (WithoutChild<NodeOf<'sort'>> & { readonly operatorId: number })
+  | (WithoutChild<NodeOf<'limit'>> & { readonly operatorId: number })
+
+/** How rows are spread over the tasks of the next stage. */
+export type Exchange =
+  | { readonly kind: 'hash'; readonly keys: readonly Bound[] }
+  | { readonly kind: 'roundRobin' }
+  | { readonly kind: 'single' }
+
+export type StageInput =
+  | { readonly kind: 'source'; readonly source: SourceNode; readonly columns: readonly number[] }
+  | { readonly kind: 'local'; readonly rows: readonly (readonly LiteralValue[])[] }
+  | { readonly kind: 'stages'; readonly from: readonly number[] }
+
+/** What runs without an exchange in between: one chain of operators, in as many tasks as `parallelism` says. */
+export interface Stage {
+  readonly id: number
+  readonly input: StageInput
+  readonly inputSchema: StructType
+  readonly ops: readonly ChainOp[]
+  readonly outputSchema: StructType
+  readonly parallelism: number
+  /** How its rows go to the next stage; null for the last, which feeds the sink. */
+  readonly output: { readonly to: number; readonly exchange: Exchange } | null
+}
+
+/** A static table that must be collected before the query starts. */
+export interface TablePlan {
+  readonly tableId: number
+  readonly plan: AnalyzedPlan
+  readonly keys: readonly Bound[]
+}
+
+export interface PhysicalPlan {
+  /** Sources first, the sink's stage last. */
+  readonly stages: readonly Stage[]
+  readonly tables: readonly TablePlan[]
+}
+
+interface Draft {
+  input: StageInput
+  inputSchema: StructType
+  ops: ChainOp[]
+  parallelism: number
+  output: Stage['output']
+}
+
+/** Splits a plan into stages at exchanges. With a parallelism of 1 there are none: only a union has more than one stage. Ids are given from the leaves up. */
+export const planPhysical = (plan: AnalyzedPlan, parallelism: number): PhysicalPlan => {
+  const drafts: Draft[] = []
+  const tables: TablePlan[] = []
+  let operatorId = 0
+  let watermarkId = 0
+
+  const exchange = (from: number, spread: Exchange, width: number, schema: StructType): number => {
+    const id = drafts.push({ input: { kind: 'stages', from: [from] }, inputSchema: schema, ops: [], parallelism: width, output: null }) - 1
+    drafts[from].output = { to: id, exchange: spread }
+    return id
+  }
+
+  const keyed = (stage: number, keys: readonly Bound[], schema: StructType): number => {
+    if (parallelism === 1 && drafts[stage].parallelism === 1) return stage
+    return keys.length === 0 ? exchange(stage, { kind: 'single' }, 1, schema) : exchange(stage, { kind: 'hash', keys }, parallelism, schema)
+  }
+
+  /** Builds what a node needs; returns the stage to whose end its rows come. */
+  const build = (node: AnalyzedPlan): number => {
+    switch (node.kind) {
+      case 'source':
+        return drafts.push({ input: { kind: 'source', source: node.source, columns: node.columns }, inputSchema: node.schema, ops: [], parallelism: 1, output: null }) - 1
+      case 'localRelation':
+        return drafts.push({ input: { kind: 'local', rows: node.rows }, inputSchema: node.schema, ops: [], parallelism: 1, output: null }) - 1
+      case 'union': {
+        const from = node.inputs.map(build)
+        const width = Math.max(...from.map(id => drafts[id].parallelism))
+        const id = drafts.push({ input: { kind: 'stages', from }, inputSchema: node.schema, ops: [], parallelism: width, output: null }) - 1
+        for (const input of from) drafts[input].output = { to: id, exchange: width === 1 ? { kind: 'single' } : { kind: 'roundRobin' } }
+        return id
+      }
+      case 'repartition': {
+        const stage = build(node.child)
+        const width = Math.min(node.partitions ?? parallelism, parallelism)
+        if (width === 1 && drafts[stage].parallelism === 1) return stage
+        const spread: Exchange = node.keys.length > 0 ? { kind: 'hash', keys: node.keys } : width === 1 ? { kind: 'single' } : { kind: 'roundRobin' }
+        return exchange(stage, spread, width, node.schema)
+      }
+      case 'aggregate':
+      case 'deduplicate': {
+        const stage = keyed(build(node.child), node.keys, node.child.schema)
+        const { child: _, ...op } = node
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++ } as ChainOp)
+        return stage
+      }
+      case 'sort':
+      case 'limit': {
+        const below = build(node.child)
+        const stage = drafts[below].parallelism === 1 ? below : exchange(below, { kind: 'single' }, 1, node.child.schema)
+        const { child: _, ...op } = node
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++ } as ChainOp)
+        return stage
+      }
+      case 'watermark': {
+        const stage = build(node.child)
+        const { child: _, ...op } = node
+        drafts[stage].ops.push({ ...op, watermarkId: watermarkId++ })
+        return stage
+      }
+      case 'tableJoin': {
+        const stage = build(node.child)
+        const tableId = tables.push({ tableId: tables.length, plan: node.table, keys: node.tableKeys }) - 1
+        const { child: _, table: __, ...op } = node
+        drafts[stage].ops.push({ ...op, tableId })
+        return stage
+      }
+      default: {
+        const stage = build(node.child)
+        const { child: _, ...op } = node
+        drafts[stage].ops.push(op)
+        return stage
+      }
+    }
+  }
+
+  build(plan)
+  const stages = drafts.map((draft, id): Stage => ({ id, ...draft, outputSchema: draft.ops.at(-1)?.schema ?? draft.inputSchema }))
+  return { stages, tables }
+}
