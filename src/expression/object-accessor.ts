@@ -2,33 +2,45 @@ import type { DataType, StructType } from '../record/data-type.ts'
 import { dateDays, decimalUnscaled, refuseNull, refuseValue, timestampMicros } from '../record/user-value.ts'
 import { cachedAccessor } from './cached-accessor.ts'
 import type { CodeBuilder } from './code-builder.ts'
+import { emitLongOfBigint, emitLongOfNumber } from './long-words.ts'
 import type { RowAccessor, Value } from './value.ts'
 
-/** Reads the columns of a plain JS object in place, checking the type of each. Missing and undefined count as null. `object` names the row. */
-export const objectAccessor = (cg: CodeBuilder, schema: StructType, object: string): RowAccessor =>
-  cachedAccessor(cg, ordinal => {
+/**
+ * Reads the columns of a plain JS object in place, checking the type of each. Missing and undefined count as null. `object` names the row. The code throws
+ * VALUE_TYPE_MISMATCH and NULL_IN_NON_NULLABLE.
+ */
+export const objectAccessor = (cg: CodeBuilder, schema: StructType, object: string): RowAccessor => {
+  cg.line(`if (typeof ${object} !== 'object' || ${object} === null) ${cg.constant(refuseValue)}('*', ${object}, ${cg.constant(schema)})`)
+  return cachedAccessor(cg, ordinal => {
     const { name, type, nullable } = schema.fields[ordinal]
-    return readField(cg, `${object}[${JSON.stringify(name)}]`, name, type, nullable)
+    return readField(cg, property(object, name), name, type, nullable)
   })
+}
 
-/** Longs become bigints through memory: a bigint made by `BigInt(n)` would be allocated. */
-const words = new Int32Array(2)
-const long = new BigInt64Array(words.buffer)
+/** A column named like something that every object inherits must be the object's own. */
+const property = (object: string, name: string): string => {
+  const read = `${object}[${JSON.stringify(name)}]`
+  return name in Object.prototype ? `Object.hasOwn(${object}, ${JSON.stringify(name)}) ? ${read} : undefined` : read
+}
 
-/** The value of one field of one object. `path` is how errors name it. Also used for what a user function returns. */
-export const readField = (cg: CodeBuilder, source: string, path: string, type: DataType, nullable: boolean): Value => {
+/**
+ * The value of one field of one object. `path` is how errors name it. Also used for what a user function returns. `outerNull` says when the struct around it
+ * is null: then so is the field, whatever its own promise.
+ */
+export const readField = (cg: CodeBuilder, source: string, path: string, type: DataType, nullable: boolean, outerNull = 'false'): Value => {
   const raw = cg.fresh('raw')
   cg.line(`const ${raw} = ${source}`)
   const nullTest = `${raw} === null || ${raw} === undefined`
   const refuse = `${cg.constant(refuseValue)}(${JSON.stringify(path)}, ${raw}, ${cg.constant(type)})`
-  let isNull = 'false'
+  let isNull = outerNull
   if (nullable) {
     isNull = cg.fresh('nul')
     cg.line(`const ${isNull} = ${nullTest}`)
   } else {
-    cg.line(`if (${nullTest}) ${cg.constant(refuseNull)}(${JSON.stringify(path)})`)
+    const there = outerNull === 'false' ? `(${nullTest})` : `!${outerNull} && (${nullTest})`
+    cg.line(`if (${there}) ${cg.constant(refuseNull)}(${JSON.stringify(path)})`)
   }
-  const ifThere = (code: string, otherwise: string): string => (nullable ? `${isNull} ? ${otherwise} : ${code}` : code)
+  const ifThere = (code: string, otherwise: string): string => (isNull === 'false' ? code : `${isNull} ? ${otherwise} : ${code}`)
   const local = cg.fresh('v')
   const scalar = (code: string): Value => {
     cg.line(`const ${local} = ${code}`)
@@ -42,26 +54,21 @@ export const readField = (cg: CodeBuilder, source: string, path: string, type: D
     case 'boolean':
       return scalar(ifThere(`typeof ${raw} === 'boolean' ? ${raw} : ${refuse}`, 'false'))
     case 'byte':
-      return scalar(ifThere(`${raw} << 24 >> 24 === ${raw} ? ${raw} : ${refuse}`, '0'))
+      return scalar(ifThere(`typeof ${raw} === 'number' && ${raw} << 24 >> 24 === ${raw} ? ${raw} | 0 : ${refuse}`, '0'))
     case 'short':
-      return scalar(ifThere(`${raw} << 16 >> 16 === ${raw} ? ${raw} : ${refuse}`, '0'))
+      return scalar(ifThere(`typeof ${raw} === 'number' && ${raw} << 16 >> 16 === ${raw} ? ${raw} | 0 : ${refuse}`, '0'))
     case 'integer':
-      return scalar(ifThere(`(${raw} | 0) === ${raw} ? ${raw} : ${refuse}`, '0'))
+      return scalar(ifThere(`typeof ${raw} === 'number' && (${raw} | 0) === ${raw} ? ${raw} | 0 : ${refuse}`, '0'))
     case 'long': {
-      const [w, l] = [cg.constant(words), cg.constant(long)]
+      cg.line(`let ${local} = 0n`)
       cg.open(`if (typeof ${raw} === 'number' && Number.isSafeInteger(${raw})) {`)
-      cg.line(`const hi = Math.floor(${raw} / 4294967296)`)
-      cg.line(`${w}[1] = hi; ${w}[0] = ${raw} - hi * 4294967296 | 0`)
+      cg.line(`${local} = ${emitLongOfNumber(cg, raw)}`)
       cg.close(`} else if (typeof ${raw} === 'bigint' && BigInt.asIntN(64, ${raw}) === ${raw}) {`)
-      cg.line(`${l}[0] = ${raw}`)
-      cg.close(nullable ? `} else if (${isNull}) {` : '} else {')
-      cg.line(nullable ? `${l}[0] = 0n` : refuse)
-      if (nullable) {
-        cg.close('} else {')
-        cg.line(refuse)
-      }
+      cg.line(`${local} = ${emitLongOfBigint(cg, raw)}`)
+      cg.close(isNull === 'false' ? '} else {' : `} else if (!${isNull}) {`)
+      cg.line(refuse)
       cg.close()
-      return scalar(`${l}[0]`)
+      return { form: 'scalar', type, isNull, code: local }
     }
     case 'float':
       return scalar(ifThere(`typeof ${raw} === 'number' ? Math.fround(${raw}) : ${refuse}`, '0'))
@@ -83,8 +90,7 @@ export const readField = (cg: CodeBuilder, source: string, path: string, type: D
       return { form: 'bytes', type, isNull, buffer: local, offset: '0', length: `${local}.length` }
     case 'struct': {
       cg.line(`const ${local} = ${ifThere(`typeof ${raw} === 'object' ? ${raw} : ${refuse}`, cg.constant({}))}`)
-      // A field of a null struct is null, whatever its own promise.
-      const fields = type.fields.map(f => readField(cg, `${local}[${JSON.stringify(f.name)}]`, `${path}.${f.name}`, f.type, f.nullable || nullable))
+      const fields = type.fields.map(f => readField(cg, property(local, f.name), `${path}.${f.name}`, f.type, f.nullable, isNull))
       return { form: 'struct', type, isNull, fields }
     }
   }

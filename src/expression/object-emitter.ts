@@ -1,12 +1,16 @@
 import type { StructType } from '../record/data-type.ts'
-import { dateOf, decimalText, timestampOf, userLong } from '../record/user-value.ts'
+import { dateOf, decimalText, timestampOf } from '../record/user-value.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { asText, scalarCode } from './convert.ts'
+import { emitUserLong } from './long-words.ts'
 import type { Value } from './value.ts'
 
-/** An object literal with the row as the user sees it. */
+/** An object literal with the row as the user sees it; may emit statements that it needs. */
 export const emitObject = (cg: CodeBuilder, schema: StructType, values: readonly Value[]): string =>
-  `{ ${schema.fields.map((f, i) => `${JSON.stringify(f.name)}: ${userValue(cg, values[i])}`).join(', ')} }`
+  `{ ${schema.fields.map((f, i) => `${property(f.name)}: ${userValue(cg, values[i])}`).join(', ')} }`
+
+/** In a literal, `"__proto__": x` would set the prototype; in brackets it is a name like any other. */
+const property = (name: string): string => (name === '__proto__' ? `[${JSON.stringify(name)}]` : JSON.stringify(name))
 
 /** One value as the user sees it, null included. */
 export const userValue = (cg: CodeBuilder, value: Value): string => {
@@ -24,7 +28,7 @@ const present = (cg: CodeBuilder, value: Value): string => {
     case 'string':
       return asText(cg, value)
     case 'long':
-      return `${cg.constant(userLong)}(${scalarCode(value)})`
+      return emitUserLong(cg, scalarCode(value))
     case 'decimal':
       return `${cg.constant(decimalText)}(${scalarCode(value)}, ${type.scale})`
     case 'date':

@@ -32,7 +32,7 @@ export const recordAccessor = (cg: CodeBuilder, layout: RowLayout, views: ViewNa
       const [offset, length] = [cg.fresh('o'), cg.fresh('l')]
       cg.line(`const ${offset} = ${p} + ${leaf.offset + 4} + ${views.i32}[(${p} + ${leaf.offset}) >> 2]`)
       cg.line(`const ${length} = ${isNull === 'false' ? '' : `${isNull} ? 0 : `}${views.i32}[(${offset} >> 2) - 1]`)
-      return { form: 'bytes', type, isNull, buffer: views.u8, offset, length }
+      return { form: 'bytes', type, isNull, buffer: views.u8, offset, length, words: views.i32 }
     }
     const code = cg.fresh('v')
     cg.line(`const ${code} = ${scalarRead(type, views, p, leaf.offset)}`)

@@ -1,80 +1,156 @@
 import type { DataType } from '../record/data-type.ts'
 import { type ColumnShape, isVariable, type Leaf, type RowLayout } from '../record/row-layout.ts'
+import { copyBytes, copyWords, encodeAscii, encodeUtf8, utf8Length } from '../record/strings.ts'
+import { refuseNull } from '../record/user-value.ts'
 import type { CodeBuilder } from './code-builder.ts'
-import { asBytes, type BytesValue, scalarCode } from './convert.ts'
+import { type BytesValue, scalarCode } from './convert.ts'
 import type { Value } from './value.ts'
 
-const copyThreshold = 48
+interface LeafValue {
+  readonly leaf: Leaf
+  readonly value: Value
+}
 
-/** A loop for the short, the platform's copy for the long; the latter makes a view, some 100 bytes of garbage. */
-const copyBytes = (source: Uint8Array, from: number, length: number, target: Uint8Array, to: number): void => {
-  if (length > copyThreshold) target.set(from === 0 && length === source.length ? source : source.subarray(from, from + length), to)
-  else for (let i = 0; i < length; i++) target[to + i] = source[from + i]
+/** A string or binary of the row: where it begins in the record, and how long it is. */
+interface Variable {
+  readonly leaf: Leaf
+  readonly value: BytesValue | Extract<Value, { form: 'text' }>
+  readonly start: string
+  readonly length: string
 }
 
 /**
  * Encodes one row straight into the output: its size, a claim, stores at constant offsets, a commit. `out` names something with `claim`, `commit`, the views
- * and `preambleOffset`; it never refuses, but its views may change with a claim.
+ * and `preambleOffset`; it never refuses, but its views may change with a claim. `hash` goes into the frame's header.
  */
 export const emitRecord = (cg: CodeBuilder, layout: RowLayout, values: readonly Value[], out: string, hash = '0'): void => {
-  const leaves: { leaf: Leaf; value: Value }[] = []
+  const leaves: LeafValue[] = []
   for (const [ordinal, shape] of layout.columns.entries()) flatten(shape, values[ordinal], 'false', leaves)
-  const nullable = leaves.filter(({ value }) => value.isNull !== 'false')
-  const end = cg.fresh('end')
+  const nullTests = [...new Set(leaves.filter(({ value }) => value.isNull !== 'false').map(({ value }) => value.isNull))]
+  checkNulls(cg, leaves)
   const hasNull = cg.fresh('hasNull')
-  if (nullable.length > 0) cg.line(`const ${hasNull} = ${nullable.map(({ value }) => value.isNull).join(' || ')}`)
-  const fixed = nullable.length > 0 ? `${hasNull} ? ${layout.fixedBytesWithVtable} : ${layout.fixedBytes}` : String(layout.fixedBytes)
+  if (nullTests.length > 0) cg.line(`const ${hasNull} = ${nullTests.join(' || ')}`)
+  const fixed = nullTests.length > 0 ? `${hasNull} ? ${layout.fixedBytesWithVtable} : ${layout.fixedBytes}` : String(layout.fixedBytes)
+  const variables = leaves.flatMap(leafValue => variableOf(cg, leafValue))
+  const texts = variables.filter(({ value }) => value.form === 'text')
+  const [end, p, u8] = [cg.fresh('end'), cg.fresh('w'), cg.fresh('wu8')]
+  for (const { value, length } of texts) if (value.form === 'text') cg.line(`let ${length} = ${value.code}.length`)
+  if (variables.length > 0) cg.line(`let ${variables.map(({ start }) => `${start} = 0`).join(', ')}`)
   cg.line(`let ${end} = ${fixed}`)
-  const strings = new Map<Leaf, { bytes: BytesValue; start: string }>()
+  emitStarts(cg, variables, end)
+  cg.line(`let ${p} = ${out}.claim(${end}${texts.length > 0 ? ' + 4' : ''}), ${u8} = ${out}.u8`)
+  if (texts.length > 0) emitTexts(cg, variables, texts, { fixed, end, p, u8, out })
+  const views = loadViews(cg, leaves, out)
+  emitVariables(cg, variables, { p, u8, i32: views.i32 })
   for (const { leaf, value } of leaves) {
-    if (!isVariable(leaf.type)) continue
-    const bytes = asBytes(cg, value)
-    const start = cg.fresh('at')
-    cg.line(`const ${start} = (${end} + 3) & -4`)
-    const after = `${end} = ${start} + 5 + ${bytes.length}`
-    cg.line(bytes.isNull === 'false' ? after : `if (!${bytes.isNull}) ${after}`)
-    strings.set(leaf, { bytes, start })
-  }
-  const p = cg.fresh('w')
-  const [u8, i16, u16, i32, f32, f64, i64] = ['u8', 'i16', 'u16', 'i32', 'f32', 'f64', 'i64'].map(name => cg.fresh(`w${name}`))
-  cg.line(`const ${p} = ${out}.claim(${end})`)
-  const used = new Set(leaves.map(({ leaf }) => leaf.type.kind))
-  cg.line(`const ${u8} = ${out}.u8, ${i32} = ${out}.i32`)
-  if (used.has('double')) cg.line(`const ${f64} = ${out}.f64`)
-  if (used.has('float')) cg.line(`const ${f32} = ${out}.f32`)
-  if (used.has('short')) cg.line(`const ${i16} = ${out}.i16`)
-  if (used.has('long') || used.has('decimal')) cg.line(`const ${i64} = ${out}.i64`)
-  for (const { leaf, value } of leaves) {
-    const at = `${p} + ${leaf.offset}`
-    const variable = strings.get(leaf)
-    if (variable !== undefined) {
-      const { bytes, start } = variable
-      const guarded = bytes.isNull !== 'false'
-      if (guarded) cg.open(`if (${bytes.isNull}) ${i32}[(${at}) >> 2] = 0; else {`)
-      cg.line(`${i32}[(${at}) >> 2] = ${start} - ${leaf.offset}`)
-      cg.line(`${i32}[(${p} + ${start}) >> 2] = ${bytes.length}`)
-      cg.line(`${cg.constant(copyBytes)}(${bytes.buffer}, ${bytes.offset}, ${bytes.length}, ${u8}, ${p} + ${start} + 4)`)
-      cg.line(`${u8}[${p} + ${start} + 4 + ${bytes.length}] = 0`)
-      if (guarded) cg.close()
-      continue
-    }
+    if (isVariable(leaf.type)) continue
     const code = leaf.presence ? 'true' : leaf.type.kind === 'null' ? '0' : scalarCode(value)
-    cg.line(store(leaf.type, code, at, { u8, i16, i32, f32, f64, i64 }))
+    cg.line(store(leaf.type, code, `${p} + ${leaf.offset}`, { ...views, u8 }))
   }
-  if (nullable.length === 0) {
-    cg.line(`${i32}[${p} >> 2] = ${p} - ${out}.preambleOffset`)
+  const shared = `${views.i32}[${p} >> 2] = ${p} - ${out}.preambleOffset`
+  if (nullTests.length === 0) {
+    cg.line(shared)
   } else {
+    const [vtable, u16] = [cg.fresh('vt'), cg.fresh('wu16')]
     cg.open(`if (${hasNull}) {`)
-    const vtable = cg.fresh('vt')
     cg.line(`const ${vtable} = ${p} + ${layout.ownVtableOffset}, ${u16} = ${out}.u16`)
-    cg.line(`${i32}[${p} >> 2] = ${-layout.ownVtableOffset}`)
+    cg.line(`${views.i32}[${p} >> 2] = ${-layout.ownVtableOffset}`)
     cg.line(`${cg.constant(writeVtable)}(${u8}, ${vtable}, ${cg.constant(layout.vtable)})`)
-    for (const { leaf, value } of nullable) cg.line(`if (${value.isNull}) ${u16}[(${vtable} + ${4 + 2 * leaf.index}) >> 1] = 0`)
+    for (const { leaf, value } of leaves) {
+      if (value.isNull !== 'false') cg.line(`if (${value.isNull}) ${u16}[(${vtable} + ${4 + 2 * leaf.index}) >> 1] = 0`)
+    }
     cg.close('} else {')
-    cg.line(`${i32}[${p} >> 2] = ${p} - ${out}.preambleOffset`)
+    cg.line(shared)
     cg.close()
   }
   cg.line(`${out}.commit(1, ${end}, ${hash})`)
+}
+
+/** Readers of a non-nullable column never test it, so a null must not get that far. */
+const checkNulls = (cg: CodeBuilder, leaves: readonly LeafValue[]): void => {
+  for (const { leaf, value } of leaves) {
+    if (leaf.nullable || value.isNull === 'false') continue
+    cg.line(`if (${value.isNull}) ${cg.constant(refuseNull)}(${JSON.stringify(leaf.path.join('.'))})`)
+  }
+}
+
+const variableOf = (cg: CodeBuilder, { leaf, value }: LeafValue): Variable[] => {
+  if (!isVariable(leaf.type)) return []
+  if (value.form === 'text') return [{ leaf, value, start: cg.fresh('at'), length: cg.fresh('len') }]
+  if (value.form === 'bytes') return [{ leaf, value, start: cg.fresh('at'), length: value.length }]
+  throw new Error(`a ${value.form} of type ${value.type.kind} is no string`)
+}
+
+/** Each string stands at a multiple of 4 behind the one before: its length, its bytes, a zero. Nulls take nothing. */
+const emitStarts = (cg: CodeBuilder, variables: readonly Variable[], end: string): void => {
+  for (const { value, start, length } of variables) {
+    const next = `${start} = (${end} + 3) & -4; ${end} = ${start} + 5 + ${length}`
+    cg.line(value.isNull === 'false' ? next : `if (!${value.isNull}) { ${next} }`)
+  }
+}
+
+/**
+ * JS strings are taken for ASCII and encoded into place at once. If one is not, the row is measured and claimed anew; a claim that is not committed is forgotten
+ * by the next.
+ */
+const emitTexts = (
+  cg: CodeBuilder,
+  variables: readonly Variable[],
+  texts: readonly Variable[],
+  names: { fixed: string; end: string; p: string; u8: string; out: string },
+): void => {
+  const { fixed, end, p, u8, out } = names
+  const encode = (fn: unknown, { value, start }: Variable): string =>
+    value.form === 'text' ? `${cg.constant(fn)}(${value.code}, ${u8}, ${p} + ${start} + 4)` : ''
+  cg.open(`if (${texts.map(text => `${encode(encodeAscii, text)} < 0`).join(' || ')}) {`)
+  for (const { value, length } of texts) if (value.form === 'text') cg.line(`${length} = ${cg.constant(utf8Length)}(${value.code})`)
+  cg.line(`${end} = ${fixed}`)
+  emitStarts(cg, variables, end)
+  cg.line(`${p} = ${out}.claim(${end}); ${u8} = ${out}.u8`)
+  for (const text of texts) cg.line(encode(encodeUtf8, text))
+  cg.close()
+}
+
+const emitVariables = (cg: CodeBuilder, variables: readonly Variable[], names: { p: string; u8: string; i32: string }): void => {
+  const { p, u8, i32 } = names
+  for (const { leaf, value, start, length } of variables) {
+    const slot = `${i32}[(${p} + ${leaf.offset}) >> 2]`
+    const guarded = value.isNull !== 'false'
+    if (guarded) cg.open(`if (${value.isNull}) ${slot} = 0; else {`)
+    cg.line(`${slot} = ${start} - ${leaf.offset}; ${i32}[(${p} + ${start}) >> 2] = ${length}`)
+    if (value.form === 'bytes') {
+      const to = `${p} + ${start} + 4`
+      if (value.words === undefined) cg.line(`${cg.constant(copyBytes)}(${value.buffer}, ${value.offset}, ${length}, ${u8}, ${to})`)
+      else cg.line(`${cg.constant(copyWords)}(${value.buffer}, ${value.words}, ${value.offset}, ${length}, ${u8}, ${i32}, ${to})`)
+    }
+    cg.line(`${u8}[${p} + ${start} + 4 + ${length}] = 0`)
+    if (guarded) cg.close()
+  }
+}
+
+interface StoreViews {
+  readonly i16: string
+  readonly i32: string
+  readonly f32: string
+  readonly f64: string
+  readonly i64: string
+}
+
+/** The views that the row needs, read after the claim, which may have replaced them. */
+const loadViews = (cg: CodeBuilder, leaves: readonly LeafValue[], out: string): StoreViews => {
+  const used = new Set(leaves.map(({ leaf }) => leaf.type.kind))
+  const load = (view: string, needed: boolean): string => {
+    const name = cg.fresh(`w${view}`)
+    if (needed) cg.line(`const ${name} = ${out}.${view}`)
+    return name
+  }
+  return {
+    i16: load('i16', used.has('short')),
+    i32: load('i32', true),
+    f32: load('f32', used.has('float')),
+    f64: load('f64', used.has('double')),
+    i64: load('i64', used.has('long') || used.has('decimal')),
+  }
 }
 
 const writeVtable = (u8: Uint8Array, at: number, vtable: Uint8Array): void => {
@@ -82,7 +158,7 @@ const writeVtable = (u8: Uint8Array, at: number, vtable: Uint8Array): void => {
 }
 
 /** Pairs each leaf of a column with its value. A field of a null struct is null. */
-const flatten = (shape: ColumnShape, value: Value, outerNull: string, leaves: { leaf: Leaf; value: Value }[]): void => {
+const flatten = (shape: ColumnShape, value: Value, outerNull: string, leaves: LeafValue[]): void => {
   const isNull = either(outerNull, value.isNull)
   if (shape.kind === 'leaf') {
     leaves.push({ leaf: shape.leaf, value: { ...value, isNull } })
@@ -93,14 +169,10 @@ const flatten = (shape: ColumnShape, value: Value, outerNull: string, leaves: { 
   for (const [i, fieldShape] of shape.fields.entries()) flatten(fieldShape, value.fields[i], isNull, leaves)
 }
 
-const either = (left: string, right: string): string => (left === 'false' ? right : right === 'false' ? left : `(${left} || ${right})`)
+const either = (left: string, right: string): string =>
+  left === 'false' || left === right ? right : right === 'false' ? left : `(${left} || ${right})`
 
-const store = (
-  type: DataType,
-  code: string,
-  at: string,
-  views: { u8: string; i16: string; i32: string; f32: string; f64: string; i64: string },
-): string => {
+const store = (type: DataType, code: string, at: string, views: StoreViews & { readonly u8: string }): string => {
   switch (type.kind) {
     case 'null':
     case 'byte':
@@ -119,8 +191,8 @@ const store = (
     case 'long':
       return `${views.i64}[(${at}) >> 3] = ${code}`
     case 'timestamp':
-      // Two int32 words: a double to a bigint would be an allocation.
-      return `${views.i32}[((${at}) >> 2) + 1] = Math.floor(${code} / 4294967296); ${views.i32}[(${at}) >> 2] = ${code} - Math.floor(${code} / 4294967296) * 4294967296 | 0`
+      // Two int32 words: a bigint made of a double would be an allocation. A store takes an integer modulo 2^32.
+      return `${views.i32}[(${at}) >> 2] = ${code}; ${views.i32}[((${at}) >> 2) + 1] = Math.floor(${code} / 4294967296)`
     case 'decimal':
       return type.precision > 18
         ? `${views.i64}[(${at}) >> 3] = BigInt.asIntN(64, ${code}); ${views.i64}[((${at}) >> 3) + 1] = BigInt.asIntN(64, ${code} >> 64n)`

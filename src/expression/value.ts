@@ -26,6 +26,11 @@ export type Value =
       readonly buffer: string
       readonly offset: string
       readonly length: string
+      /**
+       * An Int32Array over the memory of `buffer`. Named only where `offset` is a multiple of 4 and the three bytes behind the end may be read: then copies go by
+       * words. Whoever makes another offset or buffer of a value must leave it out.
+       */
+      readonly words?: string
     }
   | { readonly form: 'text'; readonly type: DataType; readonly isNull: string; readonly code: string }
   | { readonly form: 'struct'; readonly type: DataType; readonly isNull: string; readonly fields: readonly Value[] }

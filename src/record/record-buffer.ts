@@ -5,6 +5,7 @@ import type { RowLayout } from './row-layout.ts'
 
 const HEADER_BYTES = 16
 const DATA = 1
+const COMPACT_BYTES = 256 * 1024
 
 /**
  * Records in memory of one thread, written at the end and read from the front, framed as on a ring: `u32 kind << 24 | length · i32 hash · f64 arrival`,
@@ -26,6 +27,7 @@ export class RecordBuffer implements Views, RecordSpace {
   readonly #start: number
   #end: number
   #read: number
+  #last = -1
   #claimed = 0
   #rows = 0
 
@@ -44,7 +46,7 @@ export class RecordBuffer implements Views, RecordSpace {
     this.#end = this.#read = this.#start
   }
 
-  /** Records committed since the last `clear`. */
+  /** Records (not control frames) committed since the last `clear`; what `release` dropped counts no more. */
   get rowCount(): number {
     return this.#rows
   }
@@ -68,7 +70,7 @@ export class RecordBuffer implements Views, RecordSpace {
     this.i32[(p >> 2) - 3] = hash
     this.f64[(p >> 3) - 1] = this.arrivalMicros
     this.#end = p + ((payloadBytes + 7) & ~7)
-    this.#rows++
+    if (kind === DATA) this.#rows++
   }
 
   /** True if a record has not been read. */
@@ -76,10 +78,16 @@ export class RecordBuffer implements Views, RecordSpace {
     return this.#read < this.#end
   }
 
+  /** True if every record has been read. */
+  get isEmpty(): boolean {
+    return this.#read === this.#end
+  }
+
   /** The payload's offset of the next record, or -1. */
   next(): number {
     const p = this.#read + HEADER_BYTES
     if (p > this.#end) return -1
+    this.#last = this.#read
     this.#read = p + (((this.i32[(p >> 2) - 4] & 0xffffff) + 7) & ~7)
     return p
   }
@@ -93,14 +101,33 @@ export class RecordBuffer implements Views, RecordSpace {
     this.next()
   }
 
+  /** Makes the record that `next` gave last the next again: a full sink puts it back. Once for each `next`. */
+  back(): void {
+    if (this.#last < 0) throw new Error('back without next')
+    this.#read = this.#last
+    this.#last = -1
+  }
+
   /** Reads from the front again. */
   rewind(): void {
     this.#read = this.#start
+    this.#last = -1
+  }
+
+  /**
+   * Forgets what was read, so that a buffer which never quite runs empty does not grow for ever. Payload offsets from before are not valid any more, nor is
+   * `back`. Cheap most times: records move only when more than half of the bytes, and a good many, have been read.
+   */
+  release(): void {
+    this.#last = -1
+    if (this.#read === this.#end) this.clear()
+    else if (this.#read - this.#start > COMPACT_BYTES && this.#read > this.#end >> 1) this.#compact()
   }
 
   /** Forgets all records, read or not. Memory stays, unless it has grown far beyond a burst. */
   clear(): void {
     this.#end = this.#read = this.#start
+    this.#last = -1
     this.#rows = 0
     if (this.u8.length > 8 * 1024 * 1024) this.#adopt(viewsOf(new ArrayBuffer(64 * 1024 + this.#start)))
   }
@@ -141,8 +168,31 @@ export class RecordBuffer implements Views, RecordSpace {
     this.u8.set(bytes, this.#start)
     this.#end = this.#start + bytes.length
     this.#rows = 0
-    while (this.next() >= 0) this.#rows++
+    for (let p = this.next(); p >= 0; p = this.next()) if (this.i32[(p >> 2) - 4] >>> 24 === DATA) this.#rows++
     this.rewind()
+  }
+
+  #compact(): void {
+    let to = this.#start + HEADER_BYTES
+    let rows = 0
+    const { i32 } = this
+    for (let from = this.#read + HEADER_BYTES; from <= this.#end; ) {
+      const length = i32[(from >> 2) - 4] & 0xffffff
+      const kind = i32[(from >> 2) - 4] >>> 24
+      const next = from + ((length + 7) & ~7) + HEADER_BYTES
+      this.u8.copyWithin(to - HEADER_BYTES, from - HEADER_BYTES, from)
+      if (kind === DATA) {
+        copyRecord(this, from, length, this, to)
+        rows++
+      } else {
+        this.u8.copyWithin(to, from, from + length)
+      }
+      to += ((length + 7) & ~7) + HEADER_BYTES
+      from = next
+    }
+    this.#read = this.#start
+    this.#end = to - HEADER_BYTES
+    this.#rows = rows
   }
 
   #grow(needed: number): void {

@@ -1,4 +1,5 @@
-import { type DataType, type StructType, typeName } from './data-type.ts'
+import { EngineError } from '../base/errors.ts'
+import type { DataType, StructType } from './data-type.ts'
 
 /** One slot of a record: a scalar column, a field of a struct column, or the presence of a nullable struct. */
 export interface Leaf {
@@ -36,7 +37,7 @@ export class RowLayout {
 
   /** The layout of a schema; the same object for the same schema. */
   static of(schema: StructType): RowLayout {
-    const signature = schema.fields.map(f => `${f.name}:${typeName(f.type)}${nullability(f.type)}${f.nullable ? '?' : ''}`).join('\u0000')
+    const signature = JSON.stringify(schema)
     let layout = RowLayout.#known.get(signature)
     if (layout === undefined) {
       layout = new RowLayout(schema)
@@ -85,6 +86,8 @@ export class RowLayout {
     for (const size of [4, 8, 16, 2, 1]) bySize(size)
     this.leaves = leaves
     this.tableBytes = (offset + 3) & ~3
+    // FlatBuffers counts a table's offsets in 16 bits.
+    if (this.tableBytes > 0xffff) throw new EngineError('UNSUPPORTED_OPERATION', { operation: `a row of ${leaves.length} columns, which takes more than 64 KB` })
     const vtableBytes = 4 + 2 * leaves.length
     this.vtable = new Uint8Array((vtableBytes + 3) & ~3)
     const view = new DataView(this.vtable.buffer)
@@ -95,7 +98,20 @@ export class RowLayout {
     this.fixedBytes = this.tableBytes
     this.fixedBytesWithVtable = this.tableBytes + this.vtable.length
   }
+
+  /** Indexes of the leaves that one top-level column is made of; the presence of a nullable struct comes first. */
+  leavesOf(ordinal: number): readonly number[] {
+    return leavesIn(this.columns[ordinal])
+  }
+
+  /** The leaf at a path of field names; undefined if there is none. A nullable struct's own path names its presence. */
+  leafAt(...path: readonly string[]): Leaf | undefined {
+    return this.leaves.find(leaf => leaf.path.length === path.length && leaf.path.every((name, i) => name === path[i]))
+  }
 }
+
+const leavesIn = (shape: ColumnShape): number[] =>
+  shape.kind === 'leaf' ? [shape.leaf.index] : [...(shape.presence === null ? [] : [shape.presence.index]), ...shape.fields.flatMap(leavesIn)]
 
 /** Strings, binaries and whatever is kept as an opaque run of bytes. */
 export const isVariable = (type: DataType): boolean =>
@@ -127,6 +143,3 @@ const slotBytes = (type: DataType): number => {
       throw new Error('a struct is flattened before it gets a slot')
   }
 }
-
-const nullability = (type: DataType): string =>
-  type.kind === 'struct' ? `<${type.fields.map(f => nullability(f.type) + (f.nullable ? '?' : '')).join(',')}>` : ''

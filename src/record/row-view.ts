@@ -23,6 +23,7 @@ export class RowView {
     return this
   }
 
+  /** True for a null; the other methods then give rubbish of their type. */
   isNull(leaf: number): boolean {
     return this.#target.u16[(this.#vtable + 4 + 2 * leaf) >> 1] === 0
   }
@@ -58,10 +59,29 @@ export class RowView {
     return type.kind === 'decimal' && type.precision > 18 ? (this.#target.i64[at + 1] << 64n) | BigInt.asUintN(64, low) : low
   }
 
-  /** An int64 as a double; exact within 2^53. Also a timestamp's micros. */
+  longLow(leaf: number): number {
+    return this.#target.i32[(this.#p + this.#offsets[leaf]) >> 2]
+  }
+
+  longHigh(leaf: number): number {
+    return this.#target.i32[((this.#p + this.#offsets[leaf]) >> 2) + 1]
+  }
+
+  /** An int64 as the user sees it: a number when safe, else a bigint. */
+  number(leaf: number): number | bigint {
+    const value = this.longNumber(leaf)
+    return Number.isSafeInteger(value) ? value : this.bigint(leaf)
+  }
+
+  /** An int64 as the nearest double: exact within 2^53. */
   longNumber(leaf: number): number {
     const at = (this.#p + this.#offsets[leaf]) >> 2
     return this.#target.i32[at + 1] * 4294967296 + (this.#target.i32[at] >>> 0)
+  }
+
+  /** Micros since 1970. */
+  timestampMicros(leaf: number): number {
+    return this.longNumber(leaf)
   }
 
   bytesOffset(leaf: number): number {
