@@ -55,6 +55,7 @@ export class CodeBuilder {
 
   /** Compiles `(…parameters) => body`, its constants bound. Throws EvalError where code generation is forbidden. */
   build(name: string, parameters: readonly string[]): GeneratedFunction {
+    if (!/^[A-Za-z_$][\w$]*$/.test(name)) throw new Error(`${name} is no name for a function`)
     const source = `return function ${name}(${parameters.join(', ')}) {\n${this.body()}\n}`
     const make = new Function(...this.#names, source) as (...values: unknown[]) => (...args: never[]) => unknown
     return { source, call: make(...this.constants) }

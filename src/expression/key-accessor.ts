@@ -16,7 +16,7 @@ export const keyAccessor = (
   const nullTest = (leaf: KeyLeaf): string => {
     if (!leaf.nullable) return 'false'
     const isNull = cg.fresh('nul')
-    cg.line(`const ${isNull} = (${views.i32}[(${at} >> 2) + ${leaf.bit >> 5}] & ${(1 << (leaf.bit & 31)) | 0}) !== 0`)
+    cg.line(`const ${isNull} = (${views.i32}[(${at} >> 2) + ${leaf.bit >> 5}] & ${1 << (leaf.bit & 31)}) !== 0`)
     return isNull
   }
   const readLeaf = (leaf: KeyLeaf): Value => {

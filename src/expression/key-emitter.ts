@@ -1,5 +1,6 @@
+import { copyBytes, copyWords, encodeUtf8 } from '../record/strings.ts'
 import type { CodeBuilder } from './code-builder.ts'
-import { asBytes, scalarCode } from './convert.ts'
+import { scalarCode } from './convert.ts'
 import { isBytes, type KeyColumn, type KeyLeaf, type KeyShape, layoutKey } from './key-layout.ts'
 import type { Value } from './value.ts'
 
@@ -27,12 +28,22 @@ class KeyScratch {
     this.i64 = next.i64
   }
 
-  /** Copies a string behind the slots and pads what follows it. Returns the end. */
+  /** Copies a string behind the slots. Returns the end. */
   append(source: Uint8Array, offset: number, length: number, at: number): number {
-    const { u8 } = this
-    if (length > 48) u8.set(source.subarray(offset, offset + length), at)
-    else for (let i = 0; i < length; i++) u8[at + i] = source[offset + i]
+    copyBytes(source, offset, length, this.u8, at)
     return at + length
+  }
+
+  /** The same from a place at a multiple of 4. What it writes behind the end is overwritten by what follows, or by `pad`. */
+  appendWords(source: Uint8Array, words: Int32Array, offset: number, length: number, at: number): number {
+    if ((at & 3) === 0) copyWords(source, words, offset, length, this.u8, this.i32, at)
+    else copyBytes(source, offset, length, this.u8, at)
+    return at + length
+  }
+
+  /** The same for a JS string. */
+  appendText(text: string, at: number): number {
+    return at + encodeUtf8(text, this.u8, at)
   }
 
   /** Zeros up to the next multiple of 8; returns it. */
@@ -80,21 +91,19 @@ export const emitKey = (cg: CodeBuilder, values: readonly Value[], columns: read
   const k = cg.constant(scratch, 'key')
   const leaves: { leaf: KeyLeaf; value: Value }[] = []
   for (const [i, shape] of layout.columns.entries()) flatten(shape, values[i], 'false', leaves)
-  const strings = leaves.filter(({ leaf }) => isBytes(leaf.type)).map(({ leaf, value }) => ({ leaf, bytes: asBytes(cg, value) }))
+  const strings = leaves.filter(({ leaf }) => isBytes(leaf.type))
   const end = cg.fresh('end')
   if (strings.length > 0) {
     cg.line(`let ${end} = ${layout.fixedBytes}`)
-    cg.line(`${k}.reserve(${layout.fixedBytes + 8} + ${strings.map(({ bytes }) => bytes.length).join(' + ')})`)
+    cg.line(`${k}.reserve(${layout.fixedBytes + 8} + ${strings.map(({ value }) => roomFor(value)).join(' + ')})`)
   }
   const [i32, f64, i64] = [cg.fresh('ki'), cg.fresh('kf'), cg.fresh('kl')]
   cg.line(`const ${i32} = ${k}.i32, ${f64} = ${k}.f64, ${i64} = ${k}.i64`)
-  if (layout.hasNullBits) {
-    const word = (from: number): string =>
-      leaves
-        .filter(({ leaf, value }) => leaf.bit >= from && leaf.bit < from + 32 && value.isNull !== 'false')
-        .map(({ leaf, value }) => `(${value.isNull} ? ${(1 << (leaf.bit - from)) | 0} : 0)`)
-        .join(' | ') || '0'
-    cg.line(`${i32}[0] = ${word(0)}; ${i32}[1] = ${word(32)}`)
+  for (let word = 0; word < layout.nullWords; word++) {
+    const bits = leaves
+      .filter(({ leaf, value }) => leaf.bit >> 5 === word && value.isNull !== 'false')
+      .map(({ leaf, value }) => `(${value.isNull} ? ${1 << (leaf.bit & 31)} : 0)`)
+    cg.line(`${i32}[${word}] = ${bits.join(' | ') || '0'}`)
   }
   for (const { leaf, value } of leaves) {
     if (isBytes(leaf.type)) continue
@@ -106,11 +115,11 @@ export const emitKey = (cg: CodeBuilder, values: readonly Value[], columns: read
     emitSlot(cg, leaf, value, at, { i32, f64, i64 })
     if (guarded) cg.close()
   }
-  for (const { leaf, bytes } of strings) {
-    const guarded = bytes.isNull !== 'false'
-    if (guarded) cg.open(`if (${bytes.isNull}) ${i64}[${leaf.offset >> 3}] = 0n; else {`)
-    cg.line(`${i32}[${leaf.offset >> 2}] = ${end}; ${i32}[${(leaf.offset >> 2) + 1}] = ${bytes.length}`)
-    cg.line(`${end} = ${k}.append(${bytes.buffer}, ${bytes.offset}, ${bytes.length}, ${end})`)
+  for (const { leaf, value } of strings) {
+    const guarded = value.isNull !== 'false'
+    if (guarded) cg.open(`if (${value.isNull}) ${i64}[${leaf.offset >> 3}] = 0n; else {`)
+    const slot = leaf.offset >> 2
+    cg.line(`${i32}[${slot}] = ${end}; ${end} = ${appendCode(k, value, end)}; ${i32}[${slot + 1}] = ${end} - ${i32}[${slot}]`)
     if (guarded) cg.close()
   }
   const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
@@ -118,6 +127,21 @@ export const emitKey = (cg: CodeBuilder, values: readonly Value[], columns: read
   else emitFixedHash(cg, i32, layout.fixedBytes >> 2, hash)
   const fixedBytes = strings.length > 0 ? null : layout.fixedBytes
   return { views: k, buffer: `${k}.u8`, length: fixedBytes === null ? length : String(fixedBytes), hash, fixedBytes }
+}
+
+/** The most bytes that a string can take. */
+const roomFor = (value: Value): string => {
+  if (value.form === 'text') return `3 * ${value.code}.length`
+  if (value.form === 'bytes') return value.length
+  throw new Error(`a ${value.form} of type ${value.type.kind} is no string`)
+}
+
+const appendCode = (k: string, value: Value, end: string): string => {
+  if (value.form === 'text') return `${k}.appendText(${value.code}, ${end})`
+  if (value.form !== 'bytes') throw new Error('no string')
+  return value.words === undefined
+    ? `${k}.append(${value.buffer}, ${value.offset}, ${value.length}, ${end})`
+    : `${k}.appendWords(${value.buffer}, ${value.words}, ${value.offset}, ${value.length}, ${end})`
 }
 
 /** `hashWords`, unrolled. */
@@ -163,7 +187,7 @@ const emitSlot = (cg: CodeBuilder, leaf: KeyLeaf, value: Value, at: number, name
 }
 
 const flatten = (shape: KeyShape, value: Value, outerNull: string, leaves: { leaf: KeyLeaf; value: Value }[]): void => {
-  const isNull = outerNull === 'false' ? value.isNull : value.isNull === 'false' ? outerNull : `(${outerNull} || ${value.isNull})`
+  const isNull = outerNull === 'false' || outerNull === value.isNull ? value.isNull : value.isNull === 'false' ? outerNull : `(${outerNull} || ${value.isNull})`
   if (shape.kind === 'leaf') {
     leaves.push({ leaf: shape.leaf, value: { ...value, isNull } })
     return

@@ -3,7 +3,7 @@ import type { DataType } from '../record/data-type.ts'
 /**
  * Grouping keys in one canonical form, so that equal keys are equal bytes and the bytes can be read back:
  *
- *   8 bytes of null bits, one a leaf, if any leaf is nullable
+ *   null bits, one a leaf, in as many times 8 bytes as they need, if any leaf is nullable
  *   8 bytes a leaf: int32 and boolean extended to int64 by sign; int64; double (−0 as 0, one NaN); timestamp as double micros; decimals as int64,
  *     above 18 digits as two slots; strings and binaries as u32 offset from the key's start and u32 length
  *   the bytes of strings and binaries in turn, the whole padded with zeros to 8
@@ -31,16 +31,17 @@ export type KeyShape =
 export interface KeyLayout {
   readonly columns: readonly KeyShape[]
   readonly leaves: readonly KeyLeaf[]
-  readonly hasNullBits: boolean
+  /** How many int32 words of null bits there are; 0 if no leaf is nullable. */
+  readonly nullWords: number
   readonly fixedBytes: number
   readonly isFixed: boolean
 }
 
 /** Lays the key columns out. Pure: a checkpoint's keys are read by it. */
 export const layoutKey = (columns: readonly KeyColumn[]): KeyLayout => {
-  const hasNullBits = columns.some(anyNullable)
+  const nullWords = columns.some(anyNullable) ? 2 * Math.ceil(columns.reduce((sum, column) => sum + leafCount(column), 0) / 64) : 0
   const leaves: KeyLeaf[] = []
-  let offset = hasNullBits ? 8 : 0
+  let offset = 4 * nullWords
   const add = (type: DataType, nullable: boolean): KeyLeaf => {
     const leaf = { type, nullable, offset, bit: leaves.length }
     leaves.push(leaf)
@@ -53,11 +54,13 @@ export const layoutKey = (columns: readonly KeyColumn[]): KeyLayout => {
     return { kind: 'struct', type, presence, fields: type.fields.map(f => shape({ type: f.type, nullable: f.nullable || nullable })) }
   }
   const shapes = columns.map(shape)
-  if (leaves.length > 64) throw new Error(`a key of ${leaves.length} values: at most 64`)
-  return { columns: shapes, leaves, hasNullBits, fixedBytes: offset, isFixed: !leaves.some(leaf => isBytes(leaf.type)) }
+  return { columns: shapes, leaves, nullWords, fixedBytes: offset, isFixed: !leaves.some(leaf => isBytes(leaf.type)) }
 }
 
 export const isBytes = (type: DataType): boolean =>
   type.kind === 'string' || type.kind === 'binary' || type.kind === 'array' || type.kind === 'map'
 
 const anyNullable = ({ type, nullable }: KeyColumn): boolean => nullable || (type.kind === 'struct' && type.fields.some(anyNullable))
+
+const leafCount = ({ type, nullable }: KeyColumn): number =>
+  type.kind === 'struct' ? type.fields.reduce((sum, f) => sum + leafCount({ type: f.type, nullable: f.nullable || nullable }), nullable ? 1 : 0) : 1
