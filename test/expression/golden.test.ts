@@ -59,15 +59,16 @@ const check = (golden: GoldenCase): void => {
     ['objects', overObjects(bound, schema)],
     ['records', overRecords(bound, schema)],
   ] as const) {
-    expect(compare(golden, rows, evaluate), `over ${label}`).toEqual([])
+    const different = compare(golden, rows, evaluate)
+    if (different.length > 0) throw new Error(`over ${label}:\n${different.join('\n')}`)
   }
 }
 
 const isError = (answer: unknown): answer is { error: string } => typeof answer === 'object' && answer !== null && 'error' in answer
 
-/** The rows whose answer differs, with both answers. */
-const compare = (golden: GoldenCase, rows: readonly UserRow[], evaluate: (row: UserRow) => unknown): unknown[] => {
-  const different: unknown[] = []
+/** A line for each row whose answer differs. */
+const compare = (golden: GoldenCase, rows: readonly UserRow[], evaluate: (row: UserRow) => unknown): string[] => {
+  const different: string[] = []
   for (const [i, row] of rows.entries()) {
     const wanted = golden.answers[i]
     let got: unknown
@@ -77,7 +78,7 @@ const compare = (golden: GoldenCase, rows: readonly UserRow[], evaluate: (row: U
       got = { error: error instanceof EngineError ? error.code : error instanceof Error ? (error.stack ?? error.message) : String(error) }
     }
     const same = isError(wanted) ? isError(got) && sameError(wanted.error, got.error) : JSON.stringify(wanted) === JSON.stringify(got)
-    if (!same) different.push({ row: golden.rows[i], wanted, got })
+    if (!same) different.push(`${JSON.stringify(golden.rows[i])}: expected ${JSON.stringify(wanted)}, got ${JSON.stringify(got)}`)
   }
   return different
 }

@@ -1,4 +1,4 @@
-import { type Case, type Mode, nodesOf, type Plan } from './format.ts'
+import { type Case, type Expr, type Mode, nodesOf, type Plan } from './format.ts'
 
 /**
  * What this engine can do, in one place: everything else is skipped by name. When the engine learns something, its name is added here and the
@@ -56,6 +56,10 @@ const steps = new Set([
   'startBelowMinimumBatchDuration',
 ])
 
+const functions = new Set(
+  'lit + - * % floor_div = != < <= > >= <=> between and or case coalesce is_not_null concat contains cast ts_sec to_sec now_sec window . window_time'.split(' '),
+)
+
 const columnTypes = new Set(['int', 'long', 'double', 'string', 'boolean', 'ts'])
 
 /** Why a case cannot run: the first tag, operator, step or type that is missing. Null: it can. */
@@ -85,8 +89,32 @@ const missingInPlan = (plan: Plan): string | null => {
     if (node.op === 'join' && node.left !== undefined && node.right !== undefined && isStream(node.left) && isStream(node.right)) {
       return 'operator stream-stream join'
     }
-    if (JSON.stringify(node.keys ?? []).includes('["session"') || JSON.stringify(node.columns ?? []).includes('["session"')) return 'operator session'
-    for (const name of ['"split"', '"array"']) if (JSON.stringify(node.columns ?? []).includes(`[${name}`)) return `function ${name}`
+    for (const e of expressionsOf(node)) {
+      const missing = missingFunction(e)
+      if (missing !== null) return missing
+    }
+  }
+  return null
+}
+
+const expressionsOf = (node: Plan): readonly Expr[] => [
+  node.where ?? null,
+  node.on ?? null,
+  ...(node.op === 'select' || node.op === 'extend' ? (node.columns as [string, Expr][]).map(([, e]) => e) : []),
+  ...(node.keys ?? []).map(([, e]) => e),
+  ...(node.aggs ?? []).flatMap(([, { expr, where }]) => [expr ?? null, where ?? null]),
+  ...(node.by ?? []).map(([e]) => e),
+]
+
+const missingFunction = (e: Expr): string | null => {
+  if (typeof e !== 'object' || e === null) return null
+  const [name, ...args] = e
+  if (name === 'session') return 'operator session'
+  if (!functions.has(name)) return `function ${name}`
+  if (name === 'lit') return null
+  for (const arg of args) {
+    const missing = missingFunction(arg)
+    if (missing !== null) return missing
   }
   return null
 }
