@@ -37,7 +37,15 @@ const table = {
   MISSING_SCHEMA: { fate: 'user', message: 'Format {format} needs a schema. Give it with schema(…).' },
   PATH_NOT_FOUND: { fate: 'user', message: 'There are no files at {path}.' },
   UNKNOWN_FORMAT: { fate: 'user', message: 'There is no {kind} named {format}. There are: {candidates}.' },
+  // Checkpoints
+  CHECKPOINT_DAMAGED: { fate: 'user', message: 'The checkpoint file {path} is damaged: {reason}. Restore it from a copy, or start anew with another checkpointLocation.' },
+  CHECKPOINT_FAILED: { fate: 'retry', message: 'The checkpoint could not be written to {path}: {reason}. The query goes on from the last one once that is mended.' },
+  CHECKPOINT_INCOMPATIBLE: { fate: 'user', message: 'The checkpoint at {path} belongs to another query: {what} was {before}, and is {now}. Use another checkpointLocation, or undo the change.' },
+  CHECKPOINT_IN_USE: { fate: 'user', message: 'The checkpoint at {path} is in use by process {pid}. Stop that query first, or use another checkpointLocation.' },
   // Run time
+  QUERY_STOPPED: { fate: 'user', message: 'The query has been stopped before {what}.' },
+  RESTART_LIMIT: { fate: 'user', message: 'The query failed {count} times within {seconds} s; the last time: {reason}.' },
+  WORKER_DIED: { fate: 'restart', message: 'The worker thread of host {host} died: {reason}.' },
   FILE_VANISHED: { fate: 'user', message: 'The file {path} was there and is gone. Bring it back, or remove it from the checkpoint by starting anew.' },
   FOREACH_FAILED: { fate: 'user', message: 'The function of the sink threw: {reason}.' },
   LINE_TOO_LONG: { fate: 'user', message: 'A line of {path} is longer than {limit} bytes.' },

@@ -105,7 +105,9 @@ export type SourceReader = RecordReader | ObjectReader
 
 export interface SourceConnector {
   readonly name: string
-  /** On the coordinator, before the plan is analyzed: checks the options and says what there is. Errors are EngineErrors with fate 'user'. */
+  /** The columns, from the options and the schema that the user gave, without looking at the world. Throws MISSING_SCHEMA. */
+  schema(options: ConnectorOptions, given: StructType | null): StructType
+  /** On the coordinator, before the query starts: checks the options and says what there is. Errors are EngineErrors with fate 'user'. */
   describe(options: ConnectorOptions, schema: StructType | null, streaming: boolean): Promise<SourceDescription>
   /** On the task's thread. */
   open(context: SourceContext): SourceReader

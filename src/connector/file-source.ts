@@ -9,7 +9,7 @@ import { RowWriter } from '../record/row-writer.ts'
 import type { ConnectorOptions, RecordReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
 import { FileList, listFiles } from './file-list.ts'
-import { booleanOption, choiceOption, numberOption, requiredOption } from './options.ts'
+import { booleanOption, choiceOption, givenSchema, numberOption, requiredOption } from './options.ts'
 import { ticketOf } from './promise-ticket.ts'
 
 /** An offset is a file's number times this, plus how many of its lines have been read. */
@@ -216,14 +216,16 @@ class FileReader implements RecordReader {
 const nullable = (type: DataType): DataType =>
   type.kind === 'struct' ? structType(type.fields.map(f => field(f.name, nullable(f.type), true))) : type
 
+/** What is read from text may always be missing. */
+const allNullable = (schema: StructType): StructType => structType(schema.fields.map(f => field(f.name, nullable(f.type), true)))
+
 const describeFiles = async (format: string, options: ConnectorOptions, schema: StructType | null, streaming: boolean) => {
   const path = requiredOption(options, 'path', format)
   numberOption(options, 'maxFilesPerTrigger', 1, 1)
   choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
-  if (schema === null) throw new EngineError('MISSING_SCHEMA', { format })
   if (!streaming && (await listFiles(path)).length === 0) throw new EngineError('PATH_NOT_FOUND', { path })
   return {
-    schema: structType(schema.fields.map(f => field(f.name, nullable(f.type), true))),
+    schema: allNullable(givenSchema(format, schema)),
     home: 'eventLoop',
     rows: 'records',
     maxReaders: 1,
@@ -235,6 +237,7 @@ const describeFiles = async (format: string, options: ConnectorOptions, schema: 
 /** `json`: one object a line. Options: path, maxFilesPerTrigger, latestFirst, mode (PERMISSIVE, DROPMALFORMED, FAILFAST). */
 export const jsonSource: SourceConnector = {
   name: 'json',
+  schema: (_options, given) => allNullable(givenSchema('json', given)),
   describe: (options, schema, streaming) => describeFiles('json', options, schema, streaming),
   open: context => {
     const mode = choiceOption(context.options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
@@ -247,6 +250,7 @@ const textSchema = structType([field('value', stringType, true)])
 /** `text`: each line is a row with the column `value`. */
 export const textSource: SourceConnector = {
   name: 'text',
+  schema: () => textSchema,
   describe: (options, _schema, streaming) => describeFiles('text', options, textSchema, streaming),
   open: context => {
     const writer = new RowWriter(RowLayout.of(textSchema))

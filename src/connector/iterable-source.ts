@@ -1,7 +1,7 @@
 import { EngineError } from '../base/errors.ts'
 import type { ObjectReader, SourceConnector, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
-import { requiredOption } from './options.ts'
+import { givenSchema, requiredOption } from './options.ts'
 
 type Row = Record<string, unknown>
 export type RowIterable = AsyncIterable<Row> | Iterable<Row>
@@ -114,10 +114,8 @@ class IterableReader implements ObjectReader {
 /** `iterable`: any AsyncIterable, Iterable or Node stream of row objects. Cannot be read again. */
 export const iterableSource: SourceConnector = {
   name: 'iterable',
-  describe: async (_options, schema) => {
-    if (schema === null) throw new EngineError('MISSING_SCHEMA', { format: 'iterable' })
-    return { schema, home: 'caller', rows: 'objects', maxReaders: 1, replayable: false, label: 'iterable' }
-  },
+  schema: (_options, given) => givenSchema('iterable', given),
+  describe: async (_options, schema) => ({ home: 'caller', rows: 'objects', maxReaders: 1, replayable: false, label: 'iterable', schema: givenSchema('iterable', schema) }),
   open: context => {
     const id = requiredOption(context.options, 'id', 'iterable')
     const iterable = iterables.get(id)

@@ -1,7 +1,6 @@
-import { EngineError } from '../base/errors.ts'
 import type { ObjectReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
-import { requiredOption } from './options.ts'
+import { givenSchema, requiredOption } from './options.ts'
 
 type Row = Record<string, unknown>
 
@@ -99,10 +98,8 @@ class LogReader implements ObjectReader {
 /** `memory`: rows added by `addData`. Option `id` names the log. */
 export const memorySource: SourceConnector = {
   name: 'memory',
-  describe: async (_options, schema) => {
-    if (schema === null) throw new EngineError('MISSING_SCHEMA', { format: 'memory' })
-    return { schema, home: 'caller', rows: 'objects', maxReaders: 1, replayable: true, label: 'memory' }
-  },
+  schema: (_options, given) => givenSchema('memory', given),
+  describe: async (_options, schema) => ({ home: 'caller', rows: 'objects', maxReaders: 1, replayable: true, label: 'memory', schema: givenSchema('memory', schema) }),
   open: (context: SourceContext) => new LogReader(rowLog(requiredOption(context.options, 'id', 'memory')), context.clock),
 }
 
@@ -206,9 +203,7 @@ class QueueReader implements ObjectReader {
 /** `push`: rows handed over by the program that embeds the query. They cannot be read again: what is in flight at a crash is lost. */
 export const pushSource: SourceConnector = {
   name: 'push',
-  describe: async (_options, schema) => {
-    if (schema === null) throw new EngineError('MISSING_SCHEMA', { format: 'push' })
-    return { schema, home: 'caller', rows: 'objects', maxReaders: 1, replayable: false, label: 'push' }
-  },
+  schema: (_options, given) => givenSchema('push', given),
+  describe: async (_options, schema) => ({ home: 'caller', rows: 'objects', maxReaders: 1, replayable: false, label: 'push', schema: givenSchema('push', schema) }),
   open: context => new QueueReader(pushQueue(requiredOption(context.options, 'id', 'push')), context.clock),
 }

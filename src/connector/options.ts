@@ -1,4 +1,5 @@
 import { EngineError } from '../base/errors.ts'
+import type { StructType } from '../record/data-type.ts'
 import type { ConnectorOptions } from './connector.ts'
 
 /** Looks an option up; names do not mind case, as in Spark. */
@@ -34,3 +35,9 @@ export const choiceOption = <T extends string>(options: ConnectorOptions, name: 
 
 export const booleanOption = (options: ConnectorOptions, name: string, otherwise: boolean): boolean =>
   choiceOption(options, name, otherwise ? 'true' : 'false', ['true', 'false']) === 'true'
+
+/** The schema of a format that has none of its own. Throws MISSING_SCHEMA. */
+export const givenSchema = (format: string, given: StructType | null): StructType => {
+  if (given === null) throw new EngineError('MISSING_SCHEMA', { format })
+  return given
+}

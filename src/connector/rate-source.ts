@@ -87,6 +87,7 @@ class RateReader implements RecordReader {
 
 export const rateSource: SourceConnector = {
   name: 'rate',
+  schema: () => schema,
   describe: async options => {
     const perSecond = numberOption(options, 'rowsPerSecond', 1, 1e-6)
     return { schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: `rate ${perSecond}/s` }

@@ -2,7 +2,7 @@ import { Doorbell, Histogram, RingReader, RingWriter } from 'native-free-buffers
 import type { Clock } from '../base/clock.ts'
 import type { Ticket } from '../connector/connector.ts'
 import { sinkConnector, sourceConnector } from '../connector/registry.ts'
-import { type ChainInput, type ChainOutput, compileChain } from '../operator/chain.ts'
+import { type ChainInput, type ChainOutput, type CompiledChain, compileChain } from '../operator/chain.ts'
 import { ARRIVAL, ChainState } from '../operator/chain-state.ts'
 import type { StaticTable } from '../operator/static-table.ts'
 import { structType } from '../record/data-type.ts'
@@ -23,12 +23,12 @@ export interface TaskEnvironment {
   readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
   /** Wakes this thread's loop: given to sources whose rows come by the event loop. */
   readonly wake: () => void
-  /** Reads one state file and calls back for each operation; synchronous, before the first step. */
-  readonly restore: (task: TaskSpec, chain: ReturnType<typeof compileChain>) => void
+  /** Fills the task's stores from a checkpoint, before the first step. Blocks. */
+  readonly restore: (task: TaskSpec, chain: CompiledChain) => void
 }
 
 /** Turns a task's plain description into a running state machine on this thread. Throws EngineErrors for what cannot be built. */
-export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment): { task: Task; sources: readonly string[] } => {
+export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment): { task: Task; sources: readonly string[]; timed: boolean } => {
   const watermarks = spec.ops.filter(op => op.kind === 'watermark')
   const state = new ChainState(watermarks.length, environment.clock)
   const outputLayout = RowLayout.of(spec.outputSchema)
@@ -75,6 +75,7 @@ export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvir
   }
 
   let input: TaskInput
+  let timed = false
   let chainInput: ChainInput
   const inputLayout = RowLayout.of(spec.inputSchema)
   if (spec.input.kind === 'rings') {
@@ -96,7 +97,9 @@ export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvir
       clock: environment.clock,
       metadataFolder,
     })
-    reader.onReady?.(environment.wake)
+    // A source that cannot tell when it has rows must be asked.
+    if (reader.onReady === undefined) timed = true
+    else reader.onReady(environment.wake)
     opening.push(reader.open(start))
     input = new SourceInput(reader, reader.rows === 'records' ? inputLayout : null, environment.clock, micros => {
       state.registers[ARRIVAL] = micros
@@ -132,5 +135,5 @@ export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvir
     },
     opening,
   )
-  return { task, sources: chain.sources }
+  return { task, sources: chain.sources, timed }
 }

@@ -40,7 +40,8 @@ export interface OperatorReport {
 
 /** What a task tells the coordinator. */
 export type TaskReport =
-  | { readonly kind: 'ready'; readonly task: string; readonly sources: readonly string[] }
+  | /** Source and sink are open. */
+  { readonly kind: 'ready'; readonly task: string; readonly position: SourceOffset | null }
   | {
       /** All rows of the epoch have been processed, and its state has been handed over. */
       readonly kind: 'sealed'

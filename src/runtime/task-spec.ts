@@ -3,6 +3,7 @@ import type { Bound } from '../expression/expression.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { ChainOp } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
+import type { StateFile } from '../state/state-file.ts'
 
 /**
  * Everything that a thread must know in order to build its tasks. Plain data (and shared buffers), so it crosses to a worker as it is.
@@ -72,7 +73,7 @@ export interface TaskSpec {
 /** State files of one operator that hold entries of this task, in the order in which they are applied. */
 export interface RestoreSpec {
   readonly operatorId: number
-  readonly files: readonly string[]
+  readonly files: readonly { readonly path: string; readonly file: StateFile }[]
 }
 
 /** A static table, collected before the start: its rows as the used bytes of a RecordBuffer. */

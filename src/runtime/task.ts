@@ -65,6 +65,7 @@ export class Task implements InputEvents {
   #latest: { request: number; ticket: Ticket<SourceOffset> }[] = []
   #opening: Ticket<void>[] = []
   #closing: Ticket<void>[] | null = null
+  #isOpen = false
   #isDone = false
   #failed = false
 
@@ -77,6 +78,15 @@ export class Task implements InputEvents {
 
   get failed(): boolean {
     return this.#failed
+  }
+
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  /** True while something asynchronous is under way that nothing but polling will notice. */
+  get isWaiting(): boolean {
+    return this.#opening.length > 0 || this.#latest.length > 0 || this.#closing !== null || !this.#parts.output.settled || this.#parts.state.outputFull
   }
 
   command(command: TaskCommand): void {
@@ -115,7 +125,10 @@ export class Task implements InputEvents {
 
   #step(): StepResult {
     const { output, chain, input, state } = this.#parts
-    if (this.#opening.length > 0 && !this.#opened()) return 'idle'
+    if (!this.#isOpen) {
+      if (!this.#opened()) return 'idle'
+      this.#isOpen = true
+    }
     if (this.#closing !== null) return this.#closed()
     let progressed = output.step()
     this.#answer()
@@ -143,6 +156,7 @@ export class Task implements InputEvents {
       if (ticket.error !== undefined) throw ticket.error
     }
     this.#opening = []
+    this.#parts.report({ kind: 'ready', task: this.id, position: this.#parts.input.position() })
     return true
   }
 

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+import type { StateFile } from '../state/state-file.ts'
+
+/** So many change files of one operator and task make a merge worth while. */
+const MANY_FILES = 16
+/** A base is merged again only when what changed since is at least half as large. */
+const GROWTH = 0.5
+
+const workerFile = (): string => {
+  const beside = fileURLToPath(new URL('../state/merge-worker.js', import.meta.url))
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../../dist/state/merge-worker.js', import.meta.url))
+}
+
+/**
+ * Keeps recovery bounded: merges change files into one, on a thread of its own, while rows flow. A merged file takes the place of its parts in the next manifest;
+ * they are deleted only after that is durable.
+ */
+export class Compactor {
+  readonly #folder: string
+  #pool: Piscina | null = null
+  #running = false
+  #done: { readonly replaced: ReadonlySet<string>; readonly merged: StateFile } | null = null
+  #serial = 0
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** The list with a finished merge put in. */
+  apply(files: readonly StateFile[]): readonly StateFile[] {
+    const done = this.#done
+    if (done === null) return files
+    this.#done = null
+    const first = files.findIndex(file => done.replaced.has(file.name))
+    if (first < 0) return files
+    const rest = files.filter(file => !done.replaced.has(file.name))
+    return [...rest.slice(0, first), done.merged, ...rest.slice(first)]
+  }
+
+  /** Starts a merge if one is worth while and none is running. Does not block. */
+  consider(files: readonly StateFile[]): void {
+    if (this.#running || this.#done !== null) return
+    const groups = new Map<string, StateFile[]>()
+    for (const file of files) groups.set(`${file.operatorId}/${file.task}`, [...(groups.get(`${file.operatorId}/${file.task}`) ?? []), file])
+    for (const group of groups.values()) {
+      const [base, ...changes] = group
+      const changed = changes.reduce((sum, file) => sum + file.bytes, 0)
+      if (group.length < MANY_FILES || (changed < GROWTH * base.bytes && group.length < 8 * MANY_FILES)) continue
+      void this.#merge(group)
+      return
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.destroy()
+    this.#pool = null
+  }
+
+  async #merge(group: readonly StateFile[]): Promise<void> {
+    this.#running = true
+    try {
+      this.#pool ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: 1, idleTimeout: 1000 })
+      const last = group[group.length - 1]
+      const name = `${last.epoch}-${last.operatorId}-${last.task}-m${process.pid}-${this.#serial++}.state`
+      const files = group.map(file => ({ path: join(this.#folder, file.name), file }))
+      const merged = (await this.#pool.run({ files, path: join(this.#folder, name), name })) as StateFile
+      this.#done = { replaced: new Set(group.map(file => file.name)), merged }
+    } catch {
+      // A merge that fails costs nothing: the parts are still there, and the next epoch tries again.
+    } finally {
+      this.#running = false
+    }
+  }
+}

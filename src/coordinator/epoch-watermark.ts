@@ -1,0 +1,64 @@
+import type { WatermarkReport } from '../runtime/control-protocol.ts'
+
+/** How several watermark operators make one watermark: the least, as Spark's default, or the largest. */
+export type WatermarkPolicy = 'min' | 'max'
+
+/**
+ * The watermark of a query as Spark has it: of each operator the largest event time less its delay, over all operators the least; computed at the end of an epoch
+ * and in force from the next. An operator that has seen nothing counts as 0. Never goes back. Pure.
+ */
+export class EpochWatermark {
+  readonly #delays: ReadonlyMap<number, number>
+  readonly #policy: WatermarkPolicy
+  readonly #max = new Map<number, number>()
+  #current: number
+  #before: number
+
+  /** `delays`: millis by watermark id. `current` and `before`: where a checkpoint left off. */
+  constructor(
+    delays: ReadonlyMap<number, number>,
+    policy: WatermarkPolicy,
+    start: { currentMillis: number; lateMillis: number; maxMicros: Readonly<Record<string, number | null>> } | null,
+  ) {
+    this.#delays = delays
+    this.#policy = policy
+    this.#current = start?.currentMillis ?? 0
+    this.#before = start?.lateMillis ?? 0
+    for (const [id, micros] of Object.entries(start?.maxMicros ?? {})) if (micros !== null) this.#max.set(Number(id), micros)
+  }
+
+  get exists(): boolean {
+    return this.#delays.size > 0
+  }
+
+  /** In force in the next epoch, for eviction. */
+  get evictMillis(): number {
+    return this.#current
+  }
+
+  /** The one before: what makes a row late in the next epoch. */
+  get lateMillis(): number {
+    return this.#before
+  }
+
+  get maxMicros(): Readonly<Record<string, number | null>> {
+    return Object.fromEntries([...this.#delays.keys()].map(id => [String(id), this.#max.get(id) ?? null]))
+  }
+
+  /** Takes the reports of an epoch that has ended. True if the watermark moved. */
+  advance(reports: readonly WatermarkReport[]): boolean {
+    for (const { watermarkId, maxEverMicros } of reports) {
+      if (maxEverMicros > (this.#max.get(watermarkId) ?? Number.NEGATIVE_INFINITY)) this.#max.set(watermarkId, maxEverMicros)
+    }
+    this.#before = this.#current
+    if (this.#delays.size === 0) return false
+    const each = [...this.#delays].map(([id, delay]) => {
+      const max = this.#max.get(id)
+      return max === undefined ? 0 : Math.max(0, Math.floor(max / 1000) - delay)
+    })
+    const next = this.#policy === 'min' ? Math.min(...each) : Math.max(...each)
+    if (next <= this.#current) return false
+    this.#current = next
+    return true
+  }
+}

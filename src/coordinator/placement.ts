@@ -1,0 +1,235 @@
+import { HISTOGRAM_BYTES, initRing, ringBytes } from 'native-free-buffers'
+import type { ConnectorOptions, SinkDescription, SourceDescription, SourceOffset } from '../connector/connector.ts'
+import type { OutputMode } from '../plan/logical-plan.ts'
+import type { ChainOp, Exchange, PhysicalPlan, Stage } from '../plan/physical-plan.ts'
+import type { StructType } from '../record/data-type.ts'
+import { RowLayout } from '../record/row-layout.ts'
+import { BELL_STRIDE } from '../runtime/build-host.ts'
+import type { EdgeSpec, HostSpec, InputSpec, OutputSpec, RestoreSpec, TableSpec, TaskSpec } from '../runtime/task-spec.ts'
+
+/** The caller's thread is host 0; workers are 1 … N. */
+export const CALLER = 0
+const RING_CAPACITY = 1 << 20
+
+export interface PlacedSource {
+  readonly format: string
+  readonly options: ConnectorOptions
+  readonly description: SourceDescription
+}
+
+export interface PlacedSink {
+  readonly format: string
+  readonly options: ConnectorOptions
+  readonly description: SinkDescription
+}
+
+/** One stage with a host for each of its tasks. */
+export interface PlacedStage {
+  readonly id: string
+  readonly input: Stage['input'] | { readonly kind: 'stages'; readonly from: readonly number[] }
+  readonly inputSchema: StructType
+  readonly ops: readonly ChainOp[]
+  readonly outputSchema: StructType
+  readonly hosts: readonly number[]
+  readonly output: { readonly to: number; readonly exchange: Exchange } | null
+}
+
+/**
+ * Decides which task runs where, once. Inline, all run on the caller's thread. Else a stage's tasks are spread over the workers; what only the caller's thread
+ * can do (rows or closures that live there) becomes a stage of its own in front or behind, so that the caller computes nothing.
+ */
+export const placeStages = (plan: PhysicalPlan, workers: number, sourceOf: (id: string) => PlacedSource, sink: SinkDescription): PlacedStage[] => {
+  const placed: { -readonly [K in keyof PlacedStage]: PlacedStage[K] }[] = plan.stages.map(stage => ({
+    id: String(stage.id),
+    input: stage.input,
+    inputSchema: stage.inputSchema,
+    ops: stage.ops,
+    outputSchema: stage.outputSchema,
+    hosts: Array.from({ length: stage.parallelism }, (_, i) => (workers === 0 ? CALLER : 1 + ((stage.id + i) % workers))),
+    output: stage.output,
+  }))
+  if (workers === 0) return placed
+  for (const stage of [...placed]) {
+    const callerOnly =
+      stage.input.kind === 'local' || (stage.input.kind === 'source' && sourceOf(stage.input.source.id).description.home === 'caller')
+    if (!callerOnly) continue
+    const reader = { ...stage, id: `${stage.id}r`, ops: [], outputSchema: stage.inputSchema, hosts: [CALLER], output: null as PlacedStage['output'] }
+    const at = placed.push(reader) - 1
+    reader.output = { to: placed.indexOf(stage), exchange: { kind: 'single' } }
+    stage.input = { kind: 'stages', from: [at] }
+  }
+  const last = placed.findIndex(stage => stage.output === null)
+  if (sink.home === 'caller') {
+    const writer = {
+      id: `${placed[last].id}w`,
+      input: { kind: 'stages', from: [last] } as const,
+      inputSchema: placed[last].outputSchema,
+      ops: [],
+      outputSchema: placed[last].outputSchema,
+      hosts: [CALLER],
+      output: null,
+    }
+    placed[last].output = { to: placed.push(writer) - 1, exchange: { kind: 'single' } }
+  } else if (placed[last].hosts.length > sink.maxWriters) {
+    const writer = { ...placed[last], id: `${placed[last].id}w`, input: { kind: 'stages', from: [last] } as const, inputSchema: placed[last].outputSchema, ops: [], hosts: [placed[last].hosts[0]], output: null }
+    placed[last].output = { to: placed.push(writer) - 1, exchange: { kind: 'single' } }
+  }
+  return placed
+}
+
+export interface DeployInput {
+  readonly stages: readonly PlacedStage[]
+  readonly workers: number
+  readonly sourceOf: (id: string) => PlacedSource
+  readonly sink: PlacedSink
+  readonly outputMode: OutputMode
+  readonly tables: readonly TableSpec[]
+  readonly persists: boolean
+  readonly attempt: string
+  readonly idle: HostSpec['idle']
+  readonly start: (sourceId: string) => SourceOffset | null
+  readonly metadataFolder: (sourceId: string) => string | null
+  readonly restore: (stage: PlacedStage) => readonly RestoreSpec[]
+  /** The id under which rows given with the plan itself are found in this process. */
+  readonly localId: (stage: PlacedStage) => string
+}
+
+export interface Deployment {
+  readonly hosts: readonly HostSpec[]
+  readonly bells: SharedArrayBuffer
+  readonly metrics: SharedArrayBuffer
+  readonly meters: HostSpec['meters']
+}
+
+/** Lays out rings, doorbells and histograms in shared memory, and writes down what each host must build. */
+export const deploy = (input: DeployInput): Deployment => {
+  const { stages, sink, workers } = input
+  const bells = new SharedArrayBuffer(BELL_STRIDE * (workers + 1))
+  const edges = layOutEdges(stages)
+  const last = stages.findIndex(stage => stage.output === null)
+  const meters: Record<string, { processing: number; endToEnd: number }> = {}
+  let metricBytes = 0
+  const tasks: TaskSpec[] = []
+  for (const [s, stage] of stages.entries()) {
+    for (const [partition, host] of stage.hosts.entries()) {
+      const id = `${stage.id}-${partition}`
+      if (s === last) {
+        meters[id] = { processing: metricBytes, endToEnd: metricBytes + HISTOGRAM_BYTES }
+        metricBytes += 2 * HISTOGRAM_BYTES
+      }
+      tasks.push({
+        id,
+        name: `stage${stage.id}`,
+        host,
+        partition,
+        partitionCount: stage.hosts.length,
+        inputSchema: stage.inputSchema,
+        ops: stage.ops,
+        outputSchema: stage.outputSchema,
+        outputMode: input.outputMode,
+        input: inputSpec(input, stage, s, partition, edges),
+        output: outputSpec(stage, s, partition, edges, sink, input.attempt),
+        persists: input.persists,
+        restore: input.restore(stage),
+      })
+    }
+  }
+  const metrics = new SharedArrayBuffer(Math.max(128, metricBytes))
+  const hosts: HostSpec[] = []
+  for (let host = 0; host <= workers; host++) {
+    const own = tasks.filter(task => task.host === host)
+    if (own.length === 0) continue
+    const used = new Set(own.flatMap(task => task.ops.flatMap(op => (op.kind === 'tableJoin' ? [op.tableId] : []))))
+    hosts.push({
+      host,
+      tasks: own,
+      tables: input.tables.filter(table => used.has(table.tableId)),
+      bells,
+      metrics,
+      meters,
+      idle: host === CALLER ? 'park' : input.idle,
+    })
+  }
+  return { hosts, bells, metrics, meters }
+}
+
+/** `edges[from][fromPartition][toPartition]`. */
+type Edges = readonly (readonly (readonly EdgeSpec[])[])[]
+
+const layOutEdges = (stages: readonly PlacedStage[]): Edges => {
+  const withWatermark = (index: number): boolean => {
+    const { ops, input } = stages[index]
+    return ops.some(op => op.kind === 'watermark') || (input.kind === 'stages' && input.from.some(withWatermark))
+  }
+  return stages.map((stage, s) => {
+    if (stage.output === null) return stage.hosts.map(() => [])
+    const target = stages[stage.output.to]
+    const { vtable } = RowLayout.of(stage.outputSchema)
+    const bytes = ringBytes(RING_CAPACITY, vtable.length)
+    return stage.hosts.map((_, from) => {
+      // A spread of one writer to several readers needs a ring to each; a union keeps its partition where it can.
+      const targets = stage.output?.exchange.kind === 'single' ? [from % target.hosts.length] : target.hosts.map((__, i) => i)
+      return target.hosts.map((consumerHost, to) => {
+        if (!targets.includes(to)) return UNUSED
+        const buffer = new SharedArrayBuffer(bytes)
+        const preamble = initRing(buffer, 0, { capacity: RING_CAPACITY, preambleBytes: vtable.length })
+        new Uint8Array(buffer).set(vtable, preamble)
+        return { buffer, offset: 0, consumerHost, hasWatermark: withWatermark(s) }
+      })
+    })
+  })
+}
+
+const UNUSED: EdgeSpec = { buffer: new SharedArrayBuffer(0), offset: 0, consumerHost: 0, hasWatermark: false }
+
+const inputSpec = (input: DeployInput, stage: PlacedStage, index: number, partition: number, edges: Edges): InputSpec => {
+  if (stage.input.kind === 'stages') {
+    const incoming = stage.input.from.flatMap(from => edges[from].map(outgoing => outgoing[partition]))
+    return { kind: 'rings', edges: incoming.filter(edge => edge !== UNUSED) }
+  }
+  if (stage.input.kind === 'local') {
+    return {
+      kind: 'source',
+      sourceId: `local${index}`,
+      format: 'memory',
+      options: { id: input.localId(stage) },
+      schema: stage.inputSchema,
+      columns: stage.inputSchema.fields.map((_, i) => i),
+      rows: 'objects',
+      readerIndex: 0,
+      readerCount: 1,
+      start: null,
+      metadataFolder: null,
+    }
+  }
+  const { source, columns } = stage.input
+  const { format, options, description } = input.sourceOf(source.id)
+  return {
+    kind: 'source',
+    sourceId: source.id,
+    format,
+    options,
+    schema: description.schema,
+    columns,
+    rows: description.rows,
+    readerIndex: partition,
+    readerCount: stage.hosts.length,
+    start: input.start(source.id),
+    metadataFolder: input.metadataFolder(source.id),
+  }
+}
+
+const outputSpec = (stage: PlacedStage, index: number, partition: number, edges: Edges, sink: PlacedSink, attempt: string): OutputSpec => {
+  if (stage.output === null) {
+    return {
+      kind: 'sink',
+      format: sink.format,
+      options: sink.options,
+      rows: sink.description.rows,
+      writerIndex: partition,
+      writerCount: stage.hosts.length,
+      attempt,
+    }
+  }
+  return { kind: 'rings', edges: edges[index][partition].filter(edge => edge !== UNUSED), partitioning: stage.output.exchange }
+}

@@ -1,0 +1,42 @@
+import type { WaitableClock } from '../base/clock.ts'
+import type { ConnectorOptions } from '../connector/connector.ts'
+import type { LogicalPlan, OutputMode, Trigger } from '../plan/logical-plan.ts'
+import type { WatermarkPolicy } from './epoch-watermark.ts'
+import type { QueryProgress } from './progress.ts'
+
+/** Everything that a query is started with. */
+export interface QueryOptions {
+  readonly plan: LogicalPlan
+  readonly sink: { readonly format: string; readonly options: ConnectorOptions }
+  readonly outputMode: OutputMode
+  readonly trigger: Trigger
+  readonly name: string | null
+  /** Null: nothing is kept; the query cannot be restarted, not even by itself. */
+  readonly checkpointLocation: string | null
+  /** Worker threads; 0: everything in the caller's thread. */
+  readonly workers: number
+  readonly idle: 'spin' | 'adaptive' | 'park'
+  readonly clock: WaitableClock
+  readonly watermarkPolicy: WatermarkPolicy
+  /** Run an epoch without rows when the watermark's move makes output or eviction due, as Spark does. */
+  readonly noDataEpochs: boolean
+  /** 'power': checkpoints survive a power cut; 'process': only the death of the process. */
+  readonly durability: 'power' | 'process'
+  readonly restart: RestartPolicy
+  /** Modules that workers import first: they register connectors. */
+  readonly modules: readonly string[]
+  readonly signal: AbortSignal | null
+  readonly onProgress: (progress: QueryProgress) => void
+}
+
+/** How often a query that failed is started again by itself. */
+export interface RestartPolicy {
+  /** Failures within `withinMillis` after which it stays down. 0: never again. */
+  readonly most: number
+  readonly withinMillis: number
+  /** The first wait; each further one is twice as long, up to `longestMillis`. */
+  readonly firstMillis: number
+  readonly longestMillis: number
+}
+
+export const defaultRestart: RestartPolicy = { most: 5, withinMillis: 60_000, firstMillis: 50, longestMillis: 10_000 }

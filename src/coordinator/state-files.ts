@@ -1,0 +1,84 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { EngineError } from '../base/errors.ts'
+import { STATE_HEADER_BYTES, STATE_TRAILER_BYTES, type StateFile, stateHeader, stateTrailer, updateCrc } from '../state/state-file.ts'
+
+interface OpenFile {
+  readonly operatorId: number
+  readonly task: string
+  readonly epoch: number
+  readonly name: string
+  handle: FileHandle | null
+  bytes: number
+  crc: number
+  queue: Promise<void>
+}
+
+/** Writes what tasks send of their state, one file per operator, task and epoch, as it comes in; nobody waits for the disk but the end of the epoch. */
+export class StateFiles {
+  readonly #folder: string
+  readonly #attempt: string
+  readonly #open = new Map<string, OpenFile>()
+
+  constructor(folder: string, attempt: string) {
+    this.#folder = folder
+    this.#attempt = attempt
+  }
+
+  append(operatorId: number, task: string, epoch: number, chunk: Uint8Array): void {
+    const key = `${epoch}/${operatorId}/${task}`
+    let file = this.#open.get(key)
+    if (file === undefined) {
+      const name = `${epoch}-${operatorId}-${task}-${this.#attempt}.state`
+      file = { operatorId, task, epoch, name, handle: null, bytes: STATE_HEADER_BYTES, crc: 0, queue: Promise.resolve() }
+      this.#open.set(key, file)
+    }
+    const target = file
+    target.bytes += chunk.length
+    target.queue = target.queue.then(async () => {
+      if (target.handle === null) {
+        target.handle = await open(join(this.#folder, target.name), 'w')
+        await target.handle.write(stateHeader())
+      }
+      target.crc = updateCrc(target.crc, chunk)
+      await target.handle.write(chunk)
+    })
+    // The failure is met in `finish`; until then it must not count as unhandled.
+    target.queue.catch(() => {})
+  }
+
+  /** Makes an epoch's files whole and durable. Throws CHECKPOINT_FAILED. */
+  async finish(epoch: number, durable: boolean): Promise<StateFile[]> {
+    const done: StateFile[] = []
+    for (const [key, file] of this.#open) {
+      if (file.epoch !== epoch) continue
+      this.#open.delete(key)
+      try {
+        await file.queue
+        if (file.handle === null) continue
+        await file.handle.write(stateTrailer(file.crc))
+        if (durable) await file.handle.datasync()
+        await file.handle.close()
+      } catch (error) {
+        throw new EngineError('CHECKPOINT_FAILED', { path: this.#folder, reason: error instanceof Error ? error.message : String(error) }, error)
+      }
+      done.push({
+        operatorId: file.operatorId,
+        task: file.task,
+        epoch,
+        name: file.name,
+        bytes: file.bytes + STATE_TRAILER_BYTES,
+        crc: file.crc,
+      })
+    }
+    return done
+  }
+
+  async abandon(): Promise<void> {
+    for (const file of this.#open.values()) {
+      await file.queue.catch(() => {})
+      await file.handle?.close().catch(() => {})
+    }
+    this.#open.clear()
+  }
+}

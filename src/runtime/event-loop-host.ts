@@ -1,0 +1,96 @@
+import { type Doorbell, IdleStrategy, type IdleStrategyName } from 'native-free-buffers'
+import type { Task } from './task.ts'
+
+/** How long a turn may keep the event loop waiting while there is work, in ms. */
+const SLICE_MILLIS = 0.5
+/** Sleep when nothing is under way; a doorbell or a wake ends it early. */
+const LONG_SLEEP_MILLIS = 20
+/** Sleep while something asynchronous is under way, or a source goes by the clock. */
+const SHORT_SLEEP_MILLIS = 1
+const ADAPTIVE_TURNS = 30
+
+export interface HostOptions {
+  readonly idle: IdleStrategyName
+  readonly bell: Doorbell
+  /** True if some task must be polled by the clock. */
+  readonly timed: boolean
+}
+
+/**
+ * Runs tasks on a thread whose event loop must live: sockets, files, timers and messages get their turn between slices of work. While hot it goes on by
+ * setImmediate; without work it sleeps until its doorbell rings, something calls `wake`, or a bounded time is over.
+ */
+export class EventLoopHost {
+  readonly tasks: readonly Task[]
+  readonly #options: HostOptions
+  readonly #idle: IdleStrategy
+  #resolve: () => void = () => {}
+  #wakeSleeper: (() => void) | null = null
+  #stopped = false
+  #finished = false
+
+  constructor(tasks: readonly Task[], options: HostOptions) {
+    this.tasks = tasks
+    this.#options = options
+    this.#idle = new IdleStrategy(options.idle, ADAPTIVE_TURNS)
+  }
+
+  /** Resolves when every task is done, or after `stop`. */
+  run(): Promise<void> {
+    return new Promise(resolve => {
+      this.#resolve = resolve
+      setImmediate(this.#turn)
+    })
+  }
+
+  /** Ends the sleep, if the host sleeps. */
+  readonly wake = (): void => {
+    this.#wakeSleeper?.()
+  }
+
+  /** Leaves the tasks as they are. */
+  stop(): void {
+    this.#stopped = true
+    this.wake()
+  }
+
+  /** Runs all tasks until none has work: what inline mode does on a push. Must not be called from inside a task. */
+  runUntilIdle(): void {
+    while (this.#stepAll());
+  }
+
+  readonly #turn = (): void => {
+    if (this.#stopped) return this.#finish()
+    const until = performance.now() + SLICE_MILLIS
+    let progressed = false
+    while (this.#stepAll()) {
+      progressed = true
+      if (performance.now() > until) break
+    }
+    if (this.tasks.every(task => task.isDone)) return this.#finish()
+    if (this.#idle.shouldSleep(progressed)) void this.#sleep()
+    else setImmediate(this.#turn)
+  }
+
+  #stepAll(): boolean {
+    let progressed = false
+    for (const task of this.tasks) if (task.step() === 'progressed') progressed = true
+    return progressed
+  }
+
+  async #sleep(): Promise<void> {
+    const woken = new Promise<void>(resolve => {
+      this.#wakeSleeper = resolve
+    })
+    const isShort = this.#options.timed || this.tasks.some(task => task.isWaiting)
+    await Promise.race([this.#options.bell.parkAsync(isShort ? SHORT_SLEEP_MILLIS : LONG_SLEEP_MILLIS, () => this.#stepAll()), woken])
+    this.#wakeSleeper = null
+    this.#turn()
+  }
+
+  #finish(): void {
+    if (this.#finished) return
+    this.#finished = true
+    this.#resolve()
+  }
+}

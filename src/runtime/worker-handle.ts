@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { MessageChannel } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import { EngineError } from '../base/errors.ts'
+import type { TaskCommand, TaskReport } from './control-protocol.ts'
+import type { HostSpec } from './task-spec.ts'
+import type { WorkerMessage, WorkerStart } from './worker-main.ts'
+
+/** The worker's file: built JavaScript, also when this file runs from its TypeScript source (in tests). */
+const workerFile = (): string => {
+  const beside = fileURLToPath(new URL('./worker-main.js', import.meta.url))
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../../dist/runtime/worker-main.js', import.meta.url))
+}
+
+/** The threads of one attempt of a query, one per host: a pool of endless tasks. The only file outside the worker that knows that threads exist. */
+export class WorkerPool {
+  readonly #pool: Piscina
+  readonly #ports = new Map<number, { postMessage(message: WorkerMessage): void; close(): void }>()
+  #closing = false
+
+  constructor(workers: number, resourceLimits: { maxOldGenerationSizeMb?: number } = {}) {
+    this.#pool = new Piscina({
+      filename: workerFile(),
+      minThreads: workers,
+      maxThreads: workers,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // The workers' event loops must run: their tasks hold sockets and files.
+      atomics: 'disabled',
+      resourceLimits,
+      // What a query prints, and what it was started with, is the caller's.
+      env: process.env as Record<string, string>,
+    })
+  }
+
+  /** Operating-system and Node thread ids, for tests that kill one. */
+  get threads(): Piscina['threads'] {
+    return this.#pool.threads
+  }
+
+  /** Starts a host. Reports come until its tasks are done; a thread that dies is reported as WORKER_DIED. */
+  start(
+    spec: HostSpec,
+    modules: readonly string[],
+    functions: WorkerStart['functions'],
+    onReport: (report: TaskReport) => void,
+    onDeath: (error: unknown) => void,
+  ): void {
+    const { port1, port2 } = new MessageChannel()
+    port1.on('message', onReport)
+    this.#ports.set(spec.host, port1)
+    const start: WorkerStart = { port: port2, spec, modules, functions }
+    this.#pool.run(start, { transferList: [port2] }).catch((error: unknown) => {
+      if (!this.#closing) onDeath(new EngineError('WORKER_DIED', { host: spec.host, reason: error instanceof Error ? error.message : String(error) }, error))
+    })
+  }
+
+  send(host: number, task: string, command: TaskCommand): void {
+    this.#ports.get(host)?.postMessage({ kind: 'command', task, command })
+  }
+
+  /** Ends all threads, whatever they do. */
+  async destroy(): Promise<void> {
+    this.#closing = true
+    for (const port of this.#ports.values()) {
+      port.postMessage({ kind: 'stop' })
+      port.close()
+    }
+    await this.#pool.destroy()
+  }
+}

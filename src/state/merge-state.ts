@@ -1,0 +1,36 @@
+import { Arena, KeyIndex } from 'native-free-buffers'
+import { type StateFile, visitStateFile } from './state-file.ts'
+
+/** Called for each entry that is there after all operations. */
+export type EntryVisitor = (
+  hash: number,
+  bytes: Uint8Array,
+  keyOffset: number,
+  keyLength: number,
+  valueOffset: number,
+  valueLength: number,
+) => void
+
+/**
+ * The entries that a sequence of state files leads to, oldest file first. Reads the newest first, so that of each key only the last value is looked at. Blocks;
+ * takes memory for the keys, not for the values.
+ */
+export const mergeStateFiles = (files: readonly { readonly path: string; readonly file: StateFile }[], visit: EntryVisitor): void => {
+  const arena = new Arena()
+  const seen = new KeyIndex(arena)
+  // The last file whose keys must be remembered is the second oldest: nothing older is there to be hidden.
+  for (let i = files.length - 1; i >= 0; i--) {
+    const remember = i > 0
+    const { path, file } = files[i]
+    visitStateFile(path, file, {
+      put: (hash, bytes, keyOffset, keyLength, valueOffset, valueLength) => {
+        if (i < files.length - 1 && seen.find(hash, bytes, keyOffset, keyLength) !== 0) return
+        visit(hash, bytes, keyOffset, keyLength, valueOffset, valueLength)
+        if (remember) seen.insert(hash, bytes, keyOffset, keyLength, 0)
+      },
+      delete: (hash, bytes, keyOffset, keyLength) => {
+        if (remember && seen.find(hash, bytes, keyOffset, keyLength) === 0) seen.insert(hash, bytes, keyOffset, keyLength, 0)
+      },
+    })
+  }
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+import { EngineError } from '../base/errors.ts'
+import { type ChangeVisitor, readChanges, readInt32 } from './change-record.ts'
+
+/**
+ * A state file: the operations of one operator and task, of one epoch or merged from many.
+ *
+ *   0  'WKWS' · 4 u32 version · 8 records (see change-record.ts) · end − 8 u32 CRC-32 of the records · end − 4 'SKWW'
+ */
+export const STATE_MAGIC = 0x53574b57
+export const STATE_END = 0x57574b53
+export const STATE_VERSION = 1
+export const STATE_HEADER_BYTES = 8
+export const STATE_TRAILER_BYTES = 8
+
+export const stateHeader = (): Uint8Array => words(STATE_MAGIC, STATE_VERSION)
+
+export const stateTrailer = (crc: number): Uint8Array => words(crc, STATE_END)
+
+export const updateCrc = (crc: number, bytes: Uint8Array): number => crc32(bytes, crc)
+
+/** What a manifest says of one file. */
+export interface StateFile {
+  readonly operatorId: number
+  readonly task: string
+  readonly epoch: number
+  readonly name: string
+  readonly bytes: number
+  readonly crc: number
+}
+
+/** Reads a file, checks it against its manifest entry, and visits its operations twice: first the puts, then the deletions. Throws CHECKPOINT_DAMAGED. */
+export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVisitor): void => {
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(path)
+  } catch (error) {
+    throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'it cannot be read' }, error)
+  }
+  const damaged = (reason: string): never => {
+    throw new EngineError('CHECKPOINT_DAMAGED', { path, reason })
+  }
+  const end = bytes.length - STATE_TRAILER_BYTES
+  if (bytes.length !== file.bytes) damaged(`it has ${bytes.length} bytes, expected ${file.bytes}`)
+  if (end < STATE_HEADER_BYTES || readInt32(bytes, 0) !== STATE_MAGIC || readInt32(bytes, end + 4) !== STATE_END) damaged('it is no state file')
+  if (readInt32(bytes, 4) !== STATE_VERSION) damaged(`its version is ${readInt32(bytes, 4)}, this engine reads ${STATE_VERSION}`)
+  const crc = crc32(bytes.subarray(STATE_HEADER_BYTES, end))
+  if (crc !== file.crc || (readInt32(bytes, end) >>> 0) !== file.crc) damaged('its checksum does not fit')
+  const nothing = (): void => {}
+  readChanges(bytes, STATE_HEADER_BYTES, end, { put: visitor.put, delete: nothing })
+  readChanges(bytes, STATE_HEADER_BYTES, end, { put: nothing, delete: visitor.delete })
+}
+
+const words = (first: number, second: number): Uint8Array => {
+  const bytes = new Uint8Array(8)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, first >>> 0, true)
+  view.setUint32(4, second >>> 0, true)
+  return bytes
+}
