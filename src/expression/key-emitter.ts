@@ -182,17 +182,25 @@ const emitSlot = (cg: CodeBuilder, leaf: KeyLeaf, value: Value, at: number, name
       return
     default:
       // float, double and timestamp. Adding 0 turns −0 into 0.
-      cg.line(`if (${code} === ${code}) ${f64}[${at >> 3}] = ${code} + 0; else { ${i32}[${at >> 2}] = 0; ${i32}[${(at >> 2) + 1}] = 0x7ff80000 }`)
+      cg.line(
+        `if (${code} === ${code}) ${f64}[${at >> 3}] = ${code} + 0; else { ${i32}[${at >> 2}] = 0; ${i32}[${(at >> 2) + 1}] = 0x7ff80000 }`,
+      )
   }
 }
 
 const flatten = (shape: KeyShape, value: Value, outerNull: string, leaves: { leaf: KeyLeaf; value: Value }[]): void => {
-  const isNull = outerNull === 'false' || outerNull === value.isNull ? value.isNull : value.isNull === 'false' ? outerNull : `(${outerNull} || ${value.isNull})`
+  const isNull =
+    outerNull === 'false' || outerNull === value.isNull
+      ? value.isNull
+      : value.isNull === 'false'
+        ? outerNull
+        : `(${outerNull} || ${value.isNull})`
   if (shape.kind === 'leaf') {
     leaves.push({ leaf: shape.leaf, value: { ...value, isNull } })
     return
   }
   if (value.form !== 'struct') throw new Error(`a ${value.form} for a struct key`)
-  if (shape.presence !== null) leaves.push({ leaf: shape.presence, value: { form: 'scalar', type: shape.presence.type, isNull, code: 'true' } })
+  if (shape.presence !== null)
+    leaves.push({ leaf: shape.presence, value: { form: 'scalar', type: shape.presence.type, isNull, code: 'true' } })
   for (const [i, field] of shape.fields.entries()) flatten(field, value.fields[i], isNull, leaves)
 }

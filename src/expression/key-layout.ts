@@ -63,4 +63,6 @@ export const isBytes = (type: DataType): boolean =>
 const anyNullable = ({ type, nullable }: KeyColumn): boolean => nullable || (type.kind === 'struct' && type.fields.some(anyNullable))
 
 const leafCount = ({ type, nullable }: KeyColumn): number =>
-  type.kind === 'struct' ? type.fields.reduce((sum, f) => sum + leafCount({ type: f.type, nullable: f.nullable || nullable }), nullable ? 1 : 0) : 1
+  type.kind === 'struct'
+    ? type.fields.reduce((sum, f) => sum + leafCount({ type: f.type, nullable: f.nullable || nullable }), nullable ? 1 : 0)
+    : 1

@@ -165,7 +165,8 @@ const flatten = (shape: ColumnShape, value: Value, outerNull: string, leaves: Le
     return
   }
   if (value.form !== 'struct') throw new Error(`a ${value.form} for a struct column`)
-  if (shape.presence !== null) leaves.push({ leaf: shape.presence, value: { form: 'scalar', type: shape.presence.type, isNull, code: 'true' } })
+  if (shape.presence !== null)
+    leaves.push({ leaf: shape.presence, value: { form: 'scalar', type: shape.presence.type, isNull, code: 'true' } })
   for (const [i, fieldShape] of shape.fields.entries()) flatten(fieldShape, value.fields[i], isNull, leaves)
 }
 

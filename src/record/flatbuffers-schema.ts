@@ -14,7 +14,9 @@ export const toFbs = (schema: StructType, table = 'Row'): string => {
     const what = leaf.presence ? 'true when the struct is there' : typeName(leaf.type)
     return `  ${names[i]}:${fbsType(leaf)}${attribute(leaf)}; // ${leaf.path.map(part => JSON.stringify(part)).join('.')} ${what}`
   })
-  const wide = leaves.some(isWide) ? ['/// A two\'s complement integer of 128 bits.', 'struct Int128 {', '  low:ulong;', '  high:long;', '}', ''] : []
+  const wide = leaves.some(isWide)
+    ? ["/// A two's complement integer of 128 bits.", 'struct Int128 {', '  low:ulong;', '  high:long;', '}', '']
+    : []
   return [...wide, `table ${table} {`, ...fields, '}', '', `root_type ${table};`, ''].join('\n')
 }
 

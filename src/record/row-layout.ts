@@ -87,7 +87,8 @@ export class RowLayout {
     this.leaves = leaves
     this.tableBytes = (offset + 3) & ~3
     // FlatBuffers counts a table's offsets in 16 bits.
-    if (this.tableBytes > 0xffff) throw new EngineError('UNSUPPORTED_OPERATION', { operation: `a row of ${leaves.length} columns, which takes more than 64 KB` })
+    if (this.tableBytes > 0xffff)
+      throw new EngineError('UNSUPPORTED_OPERATION', { operation: `a row of ${leaves.length} columns, which takes more than 64 KB` })
     const vtableBytes = 4 + 2 * leaves.length
     this.vtable = new Uint8Array((vtableBytes + 3) & ~3)
     const view = new DataView(this.vtable.buffer)
@@ -111,7 +112,9 @@ export class RowLayout {
 }
 
 const leavesIn = (shape: ColumnShape): number[] =>
-  shape.kind === 'leaf' ? [shape.leaf.index] : [...(shape.presence === null ? [] : [shape.presence.index]), ...shape.fields.flatMap(leavesIn)]
+  shape.kind === 'leaf'
+    ? [shape.leaf.index]
+    : [...(shape.presence === null ? [] : [shape.presence.index]), ...shape.fields.flatMap(leavesIn)]
 
 /** Strings, binaries and whatever is kept as an opaque run of bytes. */
 export const isVariable = (type: DataType): boolean =>

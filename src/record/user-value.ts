@@ -23,7 +23,9 @@ export const refuseNull = (column: string): never => {
 const describe = (value: unknown): string => {
   try {
     if (value instanceof globalThis.Date) return String(value)
-    return typeof value === 'string' || (typeof value === 'object' && value !== null) ? (JSON.stringify(value) ?? 'an object') : String(value)
+    return typeof value === 'string' || (typeof value === 'object' && value !== null)
+      ? (JSON.stringify(value) ?? 'an object')
+      : String(value)
   } catch {
     return Object.prototype.toString.call(value)
   }
