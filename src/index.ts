@@ -1,1 +1,90 @@
-export {}
+export { Column, type ColumnOrLiteral, type ColumnOrName, type Literal } from './api/column.ts'
+export { DataFrame, type Row } from './api/data-frame.ts'
+export {
+  abs,
+  avg,
+  base64,
+  ceil,
+  coalesce,
+  col,
+  column,
+  concat,
+  count,
+  currentTimestamp,
+  first,
+  floor,
+  fromJson,
+  greatest,
+  hash,
+  isnan,
+  isnull,
+  last,
+  least,
+  length,
+  lit,
+  lower,
+  max,
+  mean,
+  min,
+  not,
+  nullif,
+  rand,
+  round,
+  struct,
+  substring,
+  sum,
+  timestampMicros,
+  timestampMillis,
+  timestampSeconds,
+  toJson,
+  trim,
+  unbase64,
+  unixMicros,
+  unixMillis,
+  unixSeconds,
+  upper,
+  when,
+  window,
+  windowTime,
+  xxhash64,
+} from './api/functions.ts'
+export { GroupedData } from './api/grouped-data.ts'
+export { MemoryStream } from './api/memory-stream.ts'
+export type { OptionValue } from './api/option-text.ts'
+export { PushStream } from './api/push-stream.ts'
+export { DataFrameReader, DataStreamReader } from './api/reader.ts'
+export { SessionBuilder, WalkwaySession } from './api/session.ts'
+export { StreamingQuery, type StreamingQueryStatus } from './api/streaming-query.ts'
+export { type StreamingQueryListener, StreamingQueryManager } from './api/streams.ts'
+export { parseTrigger, Trigger, type TriggerOptions } from './api/trigger.ts'
+export { type UdfOptions, type UserDefinedFunction, udf } from './api/udf.ts'
+export { DataFrameWriter, DataStreamWriter } from './api/writer.ts'
+export { ManualClock, type WaitableClock } from './base/clock.ts'
+export { durationMillis } from './base/duration.ts'
+export { EngineError, type ErrorCode, errorCodes } from './base/errors.ts'
+export type { ForeachWriter, RowCallback } from './connector/caller-sinks.ts'
+export type {
+  ConnectorOptions,
+  Guarantee,
+  Home,
+  ObjectReader,
+  ObjectWriterSink,
+  RecordReader,
+  RecordWriterSink,
+  SinkCommitter,
+  SinkConnector,
+  SinkContext,
+  SinkDescription,
+  SinkToken,
+  SinkWriter,
+  SourceConnector,
+  SourceContext,
+  SourceDescription,
+  SourceOffset,
+  SourceReader,
+} from './connector/connector.ts'
+export { Ticket } from './connector/connector.ts'
+export { registerSink, registerSource } from './connector/registry.ts'
+export type { QueryProgress, SourceProgress, StateOperatorProgress } from './coordinator/progress.ts'
+export { parseSchema, parseType } from './expression/parse-type.ts'
+export { type DataType, type Field, type StructType, typeName } from './record/data-type.ts'

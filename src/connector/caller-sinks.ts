@@ -1,4 +1,5 @@
 import { EngineError } from '../base/errors.ts'
+import type { StructType } from '../record/data-type.ts'
 import type { ObjectWriterSink, SinkConnector, SinkContext, SinkDescription, SinkToken } from './connector.ts'
 import { Ticket } from './connector.ts'
 import { requiredOption } from './options.ts'
@@ -27,6 +28,8 @@ export const callerSinkRegistry = { callbacks, foreachWriters, batchFunctions }
 /** Rows that reached a memory sink. */
 export class MemoryTable {
   rows: Row[] = []
+  /** Known once a query has opened the sink. */
+  schema: StructType | null = null
 }
 
 const tables = new Map<string, MemoryTable>()
@@ -165,8 +168,9 @@ class MemoryWriter extends CallerWriter {
   readonly #replaces: boolean
   #fresh: Row[] = []
 
-  constructor(table: MemoryTable, replaces: boolean) {
+  constructor(table: MemoryTable, schema: StructType, replaces: boolean) {
     super()
+    table.schema = schema
     this.#table = table
     this.#replaces = replaces
   }
@@ -223,7 +227,15 @@ export const foreachBatchSink: SinkConnector = {
 /** `memory`: rows in a table of this process, named by the query. In complete mode each epoch replaces them. */
 export const memorySink: SinkConnector = {
   name: 'memory',
-  describe: async () => description('memory', 'at-least-once'),
-  open: context => new MemoryWriter(memoryTable(requiredOption(context.options, 'id', 'memory')), context.options.outputMode === 'complete'),
+  describe: async options => {
+    if ((options.id ?? '') === '') throw new EngineError('MISSING_OPTION', { option: 'queryName', format: 'memory' })
+    return description(`memory ${options.id}`, 'at-least-once')
+  },
+  open: context =>
+    new MemoryWriter(
+      memoryTable(requiredOption(context.options, 'id', 'memory')),
+      context.schema,
+      context.options.outputMode === 'complete',
+    ),
   committer: () => null,
 }

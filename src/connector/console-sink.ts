@@ -96,8 +96,16 @@ export const formatTable = (schema: StructType, rows: readonly Row[], width: num
 
 const showValue = (value: unknown): string => {
   if (value === null || value === undefined) return 'NULL'
-  if (value instanceof globalThis.Date) return value.toISOString().replace('T', ' ').replace(/\.?0*Z$/, '')
-  if (value instanceof Uint8Array) return `[${Buffer.from(value).toString('hex').toUpperCase().replace(/..(?!$)/g, '$& ')}]`
+  if (value instanceof globalThis.Date)
+    return value
+      .toISOString()
+      .replace('T', ' ')
+      .replace(/\.?0*Z$/, '')
+  if (value instanceof Uint8Array)
+    return `[${Buffer.from(value)
+      .toString('hex')
+      .toUpperCase()
+      .replace(/..(?!$)/g, '$& ')}]`
   if (typeof value === 'object') return `{${Object.values(value).map(showValue).join(', ')}}`
   return String(value)
 }

@@ -115,7 +115,14 @@ class IterableReader implements ObjectReader {
 export const iterableSource: SourceConnector = {
   name: 'iterable',
   schema: (_options, given) => givenSchema('iterable', given),
-  describe: async (_options, schema) => ({ home: 'caller', rows: 'objects', maxReaders: 1, replayable: false, label: 'iterable', schema: givenSchema('iterable', schema) }),
+  describe: async (_options, schema) => ({
+    home: 'caller',
+    rows: 'objects',
+    maxReaders: 1,
+    replayable: false,
+    label: 'iterable',
+    schema: givenSchema('iterable', schema),
+  }),
   open: context => {
     const id = requiredOption(context.options, 'id', 'iterable')
     const iterable = iterables.get(id)

@@ -1,3 +1,4 @@
+import type { UserRow } from '../record/user-value.ts'
 import type { ObjectReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
 import { givenSchema, requiredOption } from './options.ts'
@@ -9,7 +10,7 @@ export class RowLog {
   readonly rows: Row[] = []
   readonly #listeners = new Set<() => void>()
 
-  append(rows: readonly Row[]): number {
+  append(rows: readonly UserRow[]): number {
     for (const row of rows) this.rows.push(row)
     for (const listener of this.#listeners) listener()
     return this.rows.length
@@ -99,7 +100,14 @@ class LogReader implements ObjectReader {
 export const memorySource: SourceConnector = {
   name: 'memory',
   schema: (_options, given) => givenSchema('memory', given),
-  describe: async (_options, schema) => ({ home: 'caller', rows: 'objects', maxReaders: 1, replayable: true, label: 'memory', schema: givenSchema('memory', schema) }),
+  describe: async (_options, schema) => ({
+    home: 'caller',
+    rows: 'objects',
+    maxReaders: 1,
+    replayable: true,
+    label: 'memory',
+    schema: givenSchema('memory', schema),
+  }),
   open: (context: SourceContext) => new LogReader(rowLog(requiredOption(context.options, 'id', 'memory')), context.clock),
 }
 
@@ -204,6 +212,13 @@ class QueueReader implements ObjectReader {
 export const pushSource: SourceConnector = {
   name: 'push',
   schema: (_options, given) => givenSchema('push', given),
-  describe: async (_options, schema) => ({ home: 'caller', rows: 'objects', maxReaders: 1, replayable: false, label: 'push', schema: givenSchema('push', schema) }),
+  describe: async (_options, schema) => ({
+    home: 'caller',
+    rows: 'objects',
+    maxReaders: 1,
+    replayable: false,
+    label: 'push',
+    schema: givenSchema('push', schema),
+  }),
   open: context => new QueueReader(pushQueue(requiredOption(context.options, 'id', 'push')), context.clock),
 }

@@ -20,7 +20,8 @@ export const numberOption = (options: ConnectorOptions, name: string, otherwise:
   const text = optionOf(options, name)
   if (text === undefined) return otherwise
   const value = Number(text)
-  if (!Number.isFinite(value) || value < least) throw new EngineError('BAD_OPTION', { option: name, value: text, expected: `a number of at least ${least}` })
+  if (!Number.isFinite(value) || value < least)
+    throw new EngineError('BAD_OPTION', { option: name, value: text, expected: `a number of at least ${least}` })
   return value
 }
 

@@ -43,7 +43,8 @@ class RateReader implements RecordReader {
     const writer = this.#writer
     for (; this.#at < end; this.#at++) {
       writer.start(out, 0)
-      if (this.#timestampLeaf >= 0) writer.setLongNumber(this.#timestampLeaf, Math.floor(this.#startMicros + (this.#at * 1e6) / this.#perSecond))
+      if (this.#timestampLeaf >= 0)
+        writer.setLongNumber(this.#timestampLeaf, Math.floor(this.#startMicros + (this.#at * 1e6) / this.#perSecond))
       if (this.#valueLeaf >= 0) writer.setLongNumber(this.#valueLeaf, this.#at)
       writer.finish()
     }

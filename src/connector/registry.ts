@@ -1,17 +1,18 @@
 import { EngineError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import { callbackSink, foreachBatchSink, foreachSink, memorySink } from './caller-sinks.ts'
-import { consoleSink } from './console-sink.ts'
 import type { SinkConnector, SourceConnector } from './connector.ts'
+import { consoleSink } from './console-sink.ts'
 import { jsonSink } from './file-sink.ts'
 import { jsonSource, textSource } from './file-source.ts'
 import { iterableSource } from './iterable-source.ts'
 import { memorySource, pushSource } from './memory-source.ts'
 import { noopSink } from './noop-sink.ts'
+import { rangeSource } from './range-source.ts'
 import { rateSource } from './rate-source.ts'
 
 const sources = new Map<string, SourceConnector>(
-  [memorySource, pushSource, iterableSource, rateSource, jsonSource, textSource].map(source => [source.name, source]),
+  [memorySource, pushSource, iterableSource, rangeSource, rateSource, jsonSource, textSource].map(source => [source.name, source]),
 )
 const sinks = new Map<string, SinkConnector>(
   [memorySink, callbackSink, foreachSink, foreachBatchSink, consoleSink, noopSink, jsonSink].map(sink => [sink.name, sink]),

@@ -39,7 +39,10 @@ export class Attempt {
   readonly #pool: WorkerPool | null
   #local: EventLoopHost | null = null
   readonly #flights = new Map<number, Flight>()
-  readonly #latest = new Map<number, { waiting: number; offsets: Record<string, SourceOffset>; resolve: (value: Record<string, SourceOffset>) => void }>()
+  readonly #latest = new Map<
+    number,
+    { waiting: number; offsets: Record<string, SourceOffset>; resolve: (value: Record<string, SourceOffset>) => void }
+  >()
   #request = 0
   readonly #notReady: Set<string>
   readonly #notDone: Set<string>
@@ -64,7 +67,8 @@ export class Attempt {
     const tasks = hosts.flatMap(host => host.tasks)
     this.#taskIds = tasks.map(task => task.id)
     this.#sinkTasks = tasks.filter(task => task.output.kind === 'sink').map(task => task.id)
-    for (const task of tasks) if (task.input.kind === 'source') this.#sourceTasks.set(task.id, { host: task.host, sourceId: task.input.sourceId })
+    for (const task of tasks)
+      if (task.input.kind === 'source') this.#sourceTasks.set(task.id, { host: task.host, sourceId: task.input.sourceId })
     this.#notReady = new Set(this.#taskIds)
     this.#notDone = new Set(this.#taskIds)
     this.#meters = Object.values(meters).map(meter => ({
@@ -163,13 +167,27 @@ export class Attempt {
   #marks: { processing: Float64Array; endToEnd: Float64Array } | null = null
 
   /** Latencies recorded since the last call. */
-  latenciesSince(convert: (snapshot: LatencySnapshot) => LatencySnapshot): { processingLatencyMs: LatencySnapshot; e2eLatencyMs: LatencySnapshot } {
+  latenciesSince(convert: (snapshot: LatencySnapshot) => LatencySnapshot): {
+    processingLatencyMs: LatencySnapshot
+    e2eLatencyMs: LatencySnapshot
+  } {
     const [processing, endToEnd] = [this.latencies('processing'), this.latencies('endToEnd')]
     const marks = this.#marks
     this.#marks = { processing: processing.mark(), endToEnd: endToEnd.mark() }
     return {
       processingLatencyMs: convert(marks === null ? processing.snapshot() : processing.since(marks.processing)),
       e2eLatencyMs: convert(marks === null ? endToEnd.snapshot() : endToEnd.since(marks.endToEnd)),
+    }
+  }
+
+  /** Latencies since the start. */
+  latenciesInMillis(convert: (snapshot: LatencySnapshot) => LatencySnapshot): {
+    processingLatencyMs: LatencySnapshot
+    e2eLatencyMs: LatencySnapshot
+  } {
+    return {
+      processingLatencyMs: convert(this.latencies('processing').snapshot()),
+      e2eLatencyMs: convert(this.latencies('endToEnd').snapshot()),
     }
   }
 
@@ -249,4 +267,3 @@ export class Attempt {
     flight.resolve({ sealed: [...flight.sealed.values()], tokens: this.#sinkTasks.map(task => flight.tokens.get(task)) })
   }
 }
-

@@ -69,7 +69,13 @@ export class CheckpointFolder {
   }
 
   async writeOffsets(epoch: number, entry: OffsetEntry): Promise<void> {
-    const header = { batchWatermarkMs: entry.watermarkMillis, batchTimestampMs: entry.batchTimeMillis, conf: {}, mode: entry.mode, lateWatermarkMs: entry.lateMillis }
+    const header = {
+      batchWatermarkMs: entry.watermarkMillis,
+      batchTimestampMs: entry.batchTimeMillis,
+      conf: {},
+      mode: entry.mode,
+      lateWatermarkMs: entry.lateMillis,
+    }
     const lines = Object.entries(entry.ends).map(([sourceId, offset]) => JSON.stringify({ source: sourceId, offset }))
     await writeAtomically(join(this.path, 'offsets', String(epoch)), ['v1', JSON.stringify(header), ...lines].join('\n'))
   }
@@ -110,7 +116,8 @@ export class CheckpointFolder {
     if (epochs.length === 0) return null
     const path = join(this.stateFolder(), `${Math.max(...epochs)}.manifest`)
     const manifest = parse<Manifest>(path, await readFile(path, 'utf8'))
-    if (manifest.version !== 1) throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: `its version is ${String(manifest.version)}, this engine reads 1` })
+    if (manifest.version !== 1)
+      throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: `its version is ${String(manifest.version)}, this engine reads 1` })
     return manifest
   }
 

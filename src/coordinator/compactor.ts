@@ -44,7 +44,8 @@ export class Compactor {
   consider(files: readonly StateFile[]): void {
     if (this.#running || this.#done !== null) return
     const groups = new Map<string, StateFile[]>()
-    for (const file of files) groups.set(`${file.operatorId}/${file.task}`, [...(groups.get(`${file.operatorId}/${file.task}`) ?? []), file])
+    for (const file of files)
+      groups.set(`${file.operatorId}/${file.task}`, [...(groups.get(`${file.operatorId}/${file.task}`) ?? []), file])
     for (const group of groups.values()) {
       const [base, ...changes] = group
       const changed = changes.reduce((sum, file) => sum + file.bytes, 0)

@@ -38,7 +38,12 @@ export interface PlacedStage {
  * Decides which task runs where, once. Inline, all run on the caller's thread. Else a stage's tasks are spread over the workers; what only the caller's thread
  * can do (rows or closures that live there) becomes a stage of its own in front or behind, so that the caller computes nothing.
  */
-export const placeStages = (plan: PhysicalPlan, workers: number, sourceOf: (id: string) => PlacedSource, sink: SinkDescription): PlacedStage[] => {
+export const placeStages = (
+  plan: PhysicalPlan,
+  workers: number,
+  sourceOf: (id: string) => PlacedSource,
+  sink: SinkDescription,
+): PlacedStage[] => {
   const placed: { -readonly [K in keyof PlacedStage]: PlacedStage[K] }[] = plan.stages.map(stage => ({
     id: String(stage.id),
     input: stage.input,
@@ -53,7 +58,14 @@ export const placeStages = (plan: PhysicalPlan, workers: number, sourceOf: (id: 
     const callerOnly =
       stage.input.kind === 'local' || (stage.input.kind === 'source' && sourceOf(stage.input.source.id).description.home === 'caller')
     if (!callerOnly) continue
-    const reader = { ...stage, id: `${stage.id}r`, ops: [], outputSchema: stage.inputSchema, hosts: [CALLER], output: null as PlacedStage['output'] }
+    const reader = {
+      ...stage,
+      id: `${stage.id}r`,
+      ops: [],
+      outputSchema: stage.inputSchema,
+      hosts: [CALLER],
+      output: null as PlacedStage['output'],
+    }
     const at = placed.push(reader) - 1
     reader.output = { to: placed.indexOf(stage), exchange: { kind: 'single' } }
     stage.input = { kind: 'stages', from: [at] }
@@ -71,7 +83,15 @@ export const placeStages = (plan: PhysicalPlan, workers: number, sourceOf: (id: 
     }
     placed[last].output = { to: placed.push(writer) - 1, exchange: { kind: 'single' } }
   } else if (placed[last].hosts.length > sink.maxWriters) {
-    const writer = { ...placed[last], id: `${placed[last].id}w`, input: { kind: 'stages', from: [last] } as const, inputSchema: placed[last].outputSchema, ops: [], hosts: [placed[last].hosts[0]], output: null }
+    const writer = {
+      ...placed[last],
+      id: `${placed[last].id}w`,
+      input: { kind: 'stages', from: [last] } as const,
+      inputSchema: placed[last].outputSchema,
+      ops: [],
+      hosts: [placed[last].hosts[0]],
+      output: null,
+    }
     placed[last].output = { to: placed.push(writer) - 1, exchange: { kind: 'single' } }
   }
   return placed

@@ -25,7 +25,8 @@ const describe = (aggregate: BoundAggregate): string =>
 
 /** The first thing that does not fit, or null. Filters and projections may change as they like. */
 export const compareSignatures = (before: PlanSignature, now: PlanSignature): { what: string; before: string; now: string } | null => {
-  if (before.sources.join() !== now.sources.join()) return { what: 'the list of sources', before: before.sources.join(', '), now: now.sources.join(', ') }
+  if (before.sources.join() !== now.sources.join())
+    return { what: 'the list of sources', before: before.sources.join(', '), now: now.sources.join(', ') }
   if (before.operators.length !== now.operators.length) {
     return { what: 'the number of stateful operators', before: String(before.operators.length), now: String(now.operators.length) }
   }
@@ -33,7 +34,8 @@ export const compareSignatures = (before: PlanSignature, now: PlanSignature): { 
     const other = now.operators[i]
     if (old.kind !== other.kind) return { what: `stateful operator ${i}`, before: old.kind, now: other.kind }
     if (old.keys !== other.keys) return { what: `the keys of ${old.kind} ${i}`, before: old.keys, now: other.keys }
-    if (old.values !== other.values) return { what: `the values of ${old.kind} ${i}`, before: old.values || 'none', now: other.values || 'none' }
+    if (old.values !== other.values)
+      return { what: `the values of ${old.kind} ${i}`, before: old.values || 'none', now: other.values || 'none' }
   }
   return null
 }

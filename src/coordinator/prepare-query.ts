@@ -9,7 +9,6 @@ import type { LogicalPlan, SourceNode } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/optimize.ts'
 import { type PhysicalPlan, planPhysical } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
-import { localRows } from './local-rows.ts'
 import { type PlacedSink, type PlacedSource, type PlacedStage, placeStages } from './placement.ts'
 import type { QueryOptions } from './query-options.ts'
 
@@ -41,7 +40,8 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
   }
   const analyzed = analyze(options.plan)
   if (streaming) checkStreaming(analyzed, outputMode)
-  else if (analyzed.streaming) throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'write or collect on a stream: use writeStream' })
+  else if (analyzed.streaming && options.explaining !== true)
+    throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'write or collect on a stream: use writeStream' })
   const optimized = optimize(analyzed.plan)
   const physical = planPhysical(optimized, Math.max(1, workers))
   for (const op of physical.stages.flatMap(stage => stage.ops)) {
@@ -50,7 +50,10 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
   const sinkOptions = { ...options.sink.options, outputMode }
   const sinkDescription = await sinkConnector(options.sink.format).describe(sinkOptions, analyzed.plan.schema)
   if (streaming && !sinkDescription.outputModes.includes(outputMode)) {
-    throw new EngineError('UNSUPPORTED_OUTPUT_MODE', { mode: outputMode, reason: `the sink ${options.sink.format} takes ${sinkDescription.outputModes.join(', ')}` })
+    throw new EngineError('UNSUPPORTED_OUTPUT_MODE', {
+      mode: outputMode,
+      reason: `the sink ${options.sink.format} takes ${sinkDescription.outputModes.join(', ')}`,
+    })
   }
   const sourceOf = (id: string): PlacedSource => {
     const source = sources.get(id)
@@ -67,7 +70,11 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
     sink: { format: options.sink.format, options: sinkOptions, description: sinkDescription },
     schema: optimized.schema,
     delays: new Map(ops.flatMap(op => (op.kind === 'watermark' ? [[op.watermarkId, op.delayMicros / 1000] as const] : []))),
-    isTimed: ops.some(op => (op.kind === 'aggregate' && op.eventTimeKey !== null) || (op.kind === 'deduplicate' && (op.eventTimeKey !== null || op.expiry !== null))),
+    isTimed: ops.some(
+      op =>
+        (op.kind === 'aggregate' && op.eventTimeKey !== null) ||
+        (op.kind === 'deduplicate' && (op.eventTimeKey !== null || op.expiry !== null)),
+    ),
     functions: ops.flatMap(op => expressionsOf(op).flatMap(moduleFunctions)),
   }
 }
@@ -111,7 +118,10 @@ const moduleFunctions = (bound: Bound): { url: string; name: string }[] => {
     case 'literal':
       return []
     case 'udf':
-      return [...(bound.ref.kind === 'module' ? [{ url: bound.ref.url, name: bound.ref.name }] : []), ...bound.args.flatMap(moduleFunctions)]
+      return [
+        ...(bound.ref.kind === 'module' ? [{ url: bound.ref.url, name: bound.ref.name }] : []),
+        ...bound.args.flatMap(moduleFunctions),
+      ]
     case 'call':
       return bound.args.flatMap(moduleFunctions)
     case 'case':
@@ -131,6 +141,6 @@ let localCount = 0
 /** Puts the rows that stand in the plan itself where the memory source finds them. */
 export const registerLocal = (stage: PlacedStage): string => {
   const id = `local-${localCount++}`
-  if (stage.input.kind === 'local') rowLog(id).append(localRows(stage.inputSchema, stage.input.rows))
+  if (stage.input.kind === 'local') rowLog(id).append(stage.input.rows)
   return id
 }

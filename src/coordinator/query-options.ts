@@ -25,6 +25,8 @@ export interface QueryOptions {
   readonly restart: RestartPolicy
   /** Modules that workers import first: they register connectors. */
   readonly modules: readonly string[]
+  /** The plan is only shown: it may be a stream, whatever the trigger. */
+  readonly explaining?: boolean
   readonly signal: AbortSignal | null
   readonly onProgress: (progress: QueryProgress) => void
 }

@@ -12,7 +12,7 @@ import { collectTables } from './collect-tables.ts'
 import { Compactor } from './compactor.ts'
 import { EpochWatermark } from './epoch-watermark.ts'
 import { deploy, type PlacedStage } from './placement.ts'
-import { compareSignatures, planSignature, type PlanSignature } from './plan-signature.ts'
+import { compareSignatures, type PlanSignature, planSignature } from './plan-signature.ts'
 import { type PreparedQuery, registerLocal } from './prepare-query.ts'
 import { eventTimeOf, inMillis, type QueryProgress, stateOperatorsOf } from './progress.ts'
 import type { QueryOptions } from './query-options.ts'
@@ -131,6 +131,11 @@ export class QueryRun {
     return this.#attempt
   }
 
+  /** Latencies since the start of this attempt, in millis; null while there is none. */
+  get latencies(): QueryProgress['latencies'] | null {
+    return this.#attempt?.latenciesInMillis(inMillis) ?? null
+  }
+
   get lastProgress(): QueryProgress | null {
     return this.recentProgress.at(-1) ?? null
   }
@@ -245,7 +250,10 @@ export class QueryRun {
     const lastCommit = await folder.lastCommit()
     if (manifest === null) {
       if (lastCommit >= 0) {
-        throw new EngineError('CHECKPOINT_DAMAGED', { path: folder.path, reason: `epoch ${lastCommit} is committed, but its state is missing` })
+        throw new EngineError('CHECKPOINT_DAMAGED', {
+          path: folder.path,
+          reason: `epoch ${lastCommit} is committed, but its state is missing`,
+        })
       }
       await this.#committer?.recover(-1)
       this.#replay = folder.readOffsets(0)
@@ -254,7 +262,10 @@ export class QueryRun {
     const difference = compareSignatures(manifest.signature as PlanSignature, this.#signature)
     if (difference !== null) throw new EngineError('CHECKPOINT_INCOMPATIBLE', { path: folder.path, ...difference })
     if (lastCommit > manifest.epoch) {
-      throw new EngineError('CHECKPOINT_DAMAGED', { path: folder.path, reason: `epoch ${lastCommit} is committed, but the newest state is of epoch ${manifest.epoch}` })
+      throw new EngineError('CHECKPOINT_DAMAGED', {
+        path: folder.path,
+        reason: `epoch ${lastCommit} is committed, but the newest state is of epoch ${manifest.epoch}`,
+      })
     }
     if (lastCommit < manifest.epoch) {
       await this.#committer?.commit(manifest.epoch, manifest.tokens)
@@ -282,7 +293,11 @@ export class QueryRun {
     if (this.#failures.length > restart.most) {
       throw new EngineError(
         'RESTART_LIMIT',
-        { count: this.#failures.length, seconds: restart.withinMillis / 1000, reason: error instanceof Error ? error.message : String(error) },
+        {
+          count: this.#failures.length,
+          seconds: restart.withinMillis / 1000,
+          reason: error instanceof Error ? error.message : String(error),
+        },
         error,
       )
     }
@@ -403,7 +418,13 @@ export class QueryRun {
 
   /** True if an epoch without rows should run: the watermark moved, and some state is bound to it. */
   #hasDueWork(): boolean {
-    return this.#watermarkMoved && this.prepared.isTimed && this.options.noDataEpochs && this.#trigger.kind !== 'once' && this.#trigger.kind !== 'realTime'
+    return (
+      this.#watermarkMoved &&
+      this.prepared.isTimed &&
+      this.options.noDataEpochs &&
+      this.#trigger.kind !== 'once' &&
+      this.#trigger.kind !== 'realTime'
+    )
   }
 
   /** Runs a micro-batch if there is something to do. `most`: read no further than that. False: there was nothing. */
@@ -422,7 +443,8 @@ export class QueryRun {
   async #runEpoch(attempt: Attempt, stateFiles: StateFiles | null, mode: EpochMode, ends: Positions | null): Promise<void> {
     const begun = performance.now()
     const policy = this.#policy(mode)
-    if (this.#folder !== null && this.#replay === null && ends !== null) await this.#folder.writeOffsets(policy.epoch, offsetEntry(policy, ends))
+    if (this.#folder !== null && this.#replay === null && ends !== null)
+      await this.#folder.writeOffsets(policy.epoch, offsetEntry(policy, ends))
     this.#replay = null
     const outcome = attempt.follow(policy.epoch)
     attempt.beginEpoch(policy, ends)
@@ -570,7 +592,7 @@ export class QueryRun {
       const { next: interrupted } = this.#interrupted
       await clock.until(next * 1000, interrupted)
       // A flush is not a reason to run early, but stop and a new trigger are.
-      if (this.#trigger.kind !== 'processingTime' || (this.#trigger.intervalMillis !== intervalMillis)) return
+      if (this.#trigger.kind !== 'processingTime' || this.#trigger.intervalMillis !== intervalMillis) return
     }
   }
 }
@@ -590,7 +612,9 @@ const offsetEntry = (policy: EpochPolicy, ends: Positions): OffsetEntry => ({
 
 /** True if every partition of every source has been read up to `target`. */
 const reaches = (positions: Positions, target: Positions): boolean =>
-  Object.entries(target).every(([id, offset]) => Object.entries(offset).every(([partition, end]) => (positions[id]?.[partition] ?? 0) >= end))
+  Object.entries(target).every(([id, offset]) =>
+    Object.entries(offset).every(([partition, end]) => (positions[id]?.[partition] ?? 0) >= end),
+  )
 
 /** The nearer end of each partition. */
 const leastOf = (left: Positions, right: Positions): Positions =>

@@ -60,7 +60,11 @@ export class StateFiles {
         if (durable) await file.handle.datasync()
         await file.handle.close()
       } catch (error) {
-        throw new EngineError('CHECKPOINT_FAILED', { path: this.#folder, reason: error instanceof Error ? error.message : String(error) }, error)
+        throw new EngineError(
+          'CHECKPOINT_FAILED',
+          { path: this.#folder, reason: error instanceof Error ? error.message : String(error) },
+          error,
+        )
       }
       done.push({
         operatorId: file.operatorId,

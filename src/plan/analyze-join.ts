@@ -1,7 +1,7 @@
 import { EngineError } from '../base/errors.ts'
+import type { Bound, Expression } from '../expression/expression.ts'
 import { castTo } from '../expression/functions.ts'
 import { resolveExpression } from '../expression/resolve.ts'
-import type { Bound, Expression } from '../expression/expression.ts'
 import { commonType } from '../expression/type-rules.ts'
 import { field, structType } from '../record/data-type.ts'
 import { type Analyzed, keepColumns } from './analyze.ts'
@@ -45,7 +45,9 @@ export const analyzeJoin = (left: Analyzed, right: Analyzed, type: JoinType, on:
   const keys = turned ? usingRight.map(i => place('right', i)) : usingLeft.map(i => place('left', i))
   const kept = keepColumns(joined, [...keys, ...restLeft, ...rightOrdinals.filter((_, i) => !usingRight.includes(i))])
   if (kept.plan.kind !== 'project' || leftWidth === 0) return kept
-  const named = kept.plan.schema.fields.map((f, i) => (i < on.columns.length ? field(left.plan.schema.fields[usingLeft[i]].name, f.type, f.nullable) : f))
+  const named = kept.plan.schema.fields.map((f, i) =>
+    i < on.columns.length ? field(left.plan.schema.fields[usingLeft[i]].name, f.type, f.nullable) : f,
+  )
   return { ...kept, plan: { ...kept.plan, schema: structType(named) } }
 }
 
@@ -81,7 +83,12 @@ const ordinalOf = (side: Analyzed, name: string): number => {
 }
 
 /** Splits a condition into equalities of one side with the other, and the rest, which is over stream columns then table columns. */
-const split = (left: Analyzed, right: Analyzed, on: JoinOn, turned: boolean): { streamKeys: Bound[]; tableKeys: Bound[]; residual: Bound | null } => {
+const split = (
+  left: Analyzed,
+  right: Analyzed,
+  on: JoinOn,
+  turned: boolean,
+): { streamKeys: Bound[]; tableKeys: Bound[]; residual: Bound | null } => {
   const leftSchema = left.plan.schema
   const rightSchema = right.plan.schema
   const both = structType([...leftSchema.fields, ...rightSchema.fields])
@@ -90,7 +97,8 @@ const split = (left: Analyzed, right: Analyzed, on: JoinOn, turned: boolean): { 
   const rest: Bound[] = []
   const addKey = (a: Bound, b: Bound): void => {
     const type = commonType(a.type, b.type)
-    if (type === null) throw new EngineError('DATATYPE_MISMATCH', { expression: 'join', expected: a.type.kind, argument: 'a key', actual: b.type.kind })
+    if (type === null)
+      throw new EngineError('DATATYPE_MISMATCH', { expression: 'join', expected: a.type.kind, argument: 'a key', actual: b.type.kind })
     keys.push({ left: castTo(a, type), right: castTo(b, type) })
   }
   if (on.kind === 'using') {
@@ -120,7 +128,9 @@ const split = (left: Analyzed, right: Analyzed, on: JoinOn, turned: boolean): { 
   const place = (ordinal: number): number => (ordinal < leftWidth ? ordinal + rightWidth : ordinal - leftWidth)
   const residual = rest.reduce<Bound | null>((all, part) => {
     const moved = turned ? mapInputs(part, place) : part
-    return all === null ? moved : { kind: 'call', name: 'and', args: [all, moved], type: { kind: 'boolean' }, nullable: all.nullable || moved.nullable }
+    return all === null
+      ? moved
+      : { kind: 'call', name: 'and', args: [all, moved], type: { kind: 'boolean' }, nullable: all.nullable || moved.nullable }
   }, null)
   return {
     streamKeys: keys.map(key => (turned ? key.right : key.left)),
@@ -142,7 +152,10 @@ export const inputsOf = (bound: Bound): number[] => {
     case 'udf':
       return bound.args.flatMap(inputsOf)
     case 'case':
-      return [...bound.branches.flatMap(({ when, then }) => [...inputsOf(when), ...inputsOf(then)]), ...(bound.otherwise === null ? [] : inputsOf(bound.otherwise))]
+      return [
+        ...bound.branches.flatMap(({ when, then }) => [...inputsOf(when), ...inputsOf(then)]),
+        ...(bound.otherwise === null ? [] : inputsOf(bound.otherwise)),
+      ]
     case 'struct':
       return bound.fields.flatMap(inputsOf)
     default:
@@ -182,4 +195,3 @@ const sideOf = (bound: Bound, leftWidth: number): 'left' | 'right' | 'both' | 'n
   if (inputs.every(i => i < leftWidth)) return 'left'
   return inputs.every(i => i >= leftWidth) ? 'right' : 'both'
 }
-

@@ -1,9 +1,9 @@
 import { EngineError } from '../base/errors.ts'
+import type { Bound, Expression } from '../expression/expression.ts'
 import { castTo } from '../expression/functions.ts'
 import { outputName, resolveAggregate, resolveExpression } from '../expression/resolve.ts'
-import type { Bound, Expression } from '../expression/expression.ts'
 import { commonType } from '../expression/type-rules.ts'
-import { field, type Field, type StructType, structType, timestampType, typeName, windowType } from '../record/data-type.ts'
+import { type Field, field, type StructType, structType, timestampType, typeName, windowType } from '../record/data-type.ts'
 import { analyzeJoin } from './analyze-join.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import type { LogicalPlan } from './logical-plan.ts'
@@ -152,7 +152,8 @@ const expandWindows = (child: Analyzed, expressions: readonly Expression[]): { c
   const windows = expressions.map(stripAlias).filter((e): e is WindowExpression => e.kind === 'window')
   if (windows.length === 0) return { child, expressions }
   const [first] = windows
-  if (windows.some(other => JSON.stringify(other) !== JSON.stringify(first))) throw new EngineError('MULTIPLE_WINDOWS', { count: windows.length })
+  if (windows.some(other => JSON.stringify(other) !== JSON.stringify(first)))
+    throw new EngineError('MULTIPLE_WINDOWS', { count: windows.length })
   const { sizeMicros, slideMicros, startMicros } = first
   if (!(sizeMicros > 0) || !(slideMicros > 0) || slideMicros > sizeMicros || Math.abs(startMicros) >= slideMicros) {
     throw new EngineError('BAD_WINDOW', { size: sizeMicros / 1000, slide: slideMicros / 1000, start: startMicros / 1000 })
@@ -165,7 +166,12 @@ const expandWindows = (child: Analyzed, expressions: readonly Expression[]): { c
         ? castTo(named, timestampType)
         : named
   if (time.type.kind !== 'timestamp') {
-    throw new EngineError('DATATYPE_MISMATCH', { expression: 'window', expected: 'timestamp', argument: 'its time', actual: typeName(time.type) })
+    throw new EngineError('DATATYPE_MISMATCH', {
+      expression: 'window',
+      expected: 'timestamp',
+      argument: 'its time',
+      actual: typeName(time.type),
+    })
   }
   const { fields } = child.plan.schema
   // A name that no user's column has, so that it can never be ambiguous.
@@ -192,7 +198,12 @@ const expandStars = (expressions: readonly Expression[], schema: StructType): Ex
     const prefix = e.prefix
     const struct = resolveExpression({ kind: 'column', name: prefix }, schema)
     if (struct.type.kind !== 'struct') {
-      throw new EngineError('DATATYPE_MISMATCH', { expression: `${prefix}.*`, expected: 'a struct', argument: prefix, actual: typeName(struct.type) })
+      throw new EngineError('DATATYPE_MISMATCH', {
+        expression: `${prefix}.*`,
+        expected: 'a struct',
+        argument: prefix,
+        actual: typeName(struct.type),
+      })
     }
     return struct.type.fields.map((f): Expression => ({ kind: 'field', child: { kind: 'column', name: prefix }, name: f.name }))
   })
@@ -234,7 +245,10 @@ const analyzeAggregate = (input: Analyzed, keys: readonly Expression[], aggregat
   const resolved = found.map(e => resolveAggregate(e, child.plan.schema))
   const keyFields = bound.map((value, i) => field(outputName(expressions[i]), value.type, value.nullable))
   const eventKeys = [...bound.keys()].filter(i => isEventTime(bound[i], child.eventTime))
-  const schema = structType([...keyFields, ...resolved.map((aggregate, i) => field(aggregateColumn(i), aggregate.type, aggregate.nullable))])
+  const schema = structType([
+    ...keyFields,
+    ...resolved.map((aggregate, i) => field(aggregateColumn(i), aggregate.type, aggregate.nullable)),
+  ])
   const aggregated: Analyzed = {
     ...child,
     plan: {
@@ -295,7 +309,8 @@ const analyzeDeduplicate = (child: Analyzed, columns: readonly string[] | null, 
   let expiry: { time: Bound; delayMicros: number } | null = null
   if (withinWatermark && child.streaming) {
     const [ordinal] = child.eventTime
-    if (ordinal === undefined || child.delayMicros === null) throw new EngineError('MISSING_WATERMARK', { operation: 'dropDuplicatesWithinWatermark' })
+    if (ordinal === undefined || child.delayMicros === null)
+      throw new EngineError('MISSING_WATERMARK', { operation: 'dropDuplicatesWithinWatermark' })
     expiry = { time: inputOf(schema.fields[ordinal], ordinal), delayMicros: child.delayMicros }
   }
   return {
@@ -324,7 +339,12 @@ const analyzeUnion = (inputs: readonly Analyzed[]): Analyzed => {
       const other = input.plan.schema.fields[i]
       const common = commonType(type, other.type)
       if (common === null) {
-        throw new EngineError('DATATYPE_MISMATCH', { expression: 'union', expected: typeName(type), argument: `column ${other.name}`, actual: typeName(other.type) })
+        throw new EngineError('DATATYPE_MISMATCH', {
+          expression: 'union',
+          expected: typeName(type),
+          argument: `column ${other.name}`,
+          actual: typeName(other.type),
+        })
       }
       type = common
       nullable ||= other.nullable

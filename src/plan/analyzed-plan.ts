@@ -1,5 +1,6 @@
-import type { Bound, BoundAggregate, LiteralValue } from '../expression/expression.ts'
+import type { Bound, BoundAggregate } from '../expression/expression.ts'
 import type { StructType } from '../record/data-type.ts'
+import type { UserRow } from '../record/user-value.ts'
 import type { JoinType, OutputMode, SourceNode } from './logical-plan.ts'
 
 /**
@@ -7,8 +8,13 @@ import type { JoinType, OutputMode, SourceNode } from './logical-plan.ts'
  * columns of the node's child (joins: left columns first, then right).
  */
 export type AnalyzedPlan =
-  | { readonly kind: 'source'; readonly source: SourceNode; readonly schema: StructType; /** Ordinals of the source's own columns that are read, in output order. */ readonly columns: readonly number[] }
-  | { readonly kind: 'localRelation'; readonly schema: StructType; readonly rows: readonly (readonly LiteralValue[])[] }
+  | {
+      readonly kind: 'source'
+      readonly source: SourceNode
+      readonly schema: StructType /** Ordinals of the source's own columns that are read, in output order. */
+      readonly columns: readonly number[]
+    }
+  | { readonly kind: 'localRelation'; readonly schema: StructType; readonly rows: readonly UserRow[] }
   | { readonly kind: 'project'; readonly child: AnalyzedPlan; readonly columns: readonly Bound[]; readonly schema: StructType }
   | { readonly kind: 'filter'; readonly child: AnalyzedPlan; readonly condition: Bound; readonly schema: StructType }
   | {
@@ -64,8 +70,19 @@ export type AnalyzedPlan =
       readonly schema: StructType
     }
   | { readonly kind: 'union'; readonly inputs: readonly AnalyzedPlan[]; readonly schema: StructType }
-  | { readonly kind: 'repartition'; readonly child: AnalyzedPlan; readonly partitions: number | null; readonly keys: readonly Bound[]; readonly schema: StructType }
-  | { readonly kind: 'sort'; readonly child: AnalyzedPlan; readonly by: readonly { readonly value: Bound; readonly ascending: boolean }[]; readonly schema: StructType }
+  | {
+      readonly kind: 'repartition'
+      readonly child: AnalyzedPlan
+      readonly partitions: number | null
+      readonly keys: readonly Bound[]
+      readonly schema: StructType
+    }
+  | {
+      readonly kind: 'sort'
+      readonly child: AnalyzedPlan
+      readonly by: readonly { readonly value: Bound; readonly ascending: boolean }[]
+      readonly schema: StructType
+    }
   | { readonly kind: 'limit'; readonly child: AnalyzedPlan; readonly count: number; readonly schema: StructType }
 
 export interface AnalyzedQuery {

@@ -12,7 +12,10 @@ export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void
   if (!analyzed.streaming) throw new EngineError('NO_STREAMING_SOURCE')
   const aggregates = find(analyzed.plan, node => node.kind === 'aggregate')
   if (outputMode === 'complete' && aggregates.length === 0) {
-    throw new EngineError('UNSUPPORTED_OUTPUT_MODE', { mode: outputMode, reason: 'there is no aggregation, so the complete result is the whole stream. Use append' })
+    throw new EngineError('UNSUPPORTED_OUTPUT_MODE', {
+      mode: outputMode,
+      reason: 'there is no aggregation, so the complete result is the whole stream. Use append',
+    })
   }
   if (outputMode === 'append') {
     for (const node of aggregates) {

@@ -1,5 +1,6 @@
-import type { Expression, LiteralValue } from '../expression/expression.ts'
+import type { Expression } from '../expression/expression.ts'
 import type { StructType } from '../record/data-type.ts'
+import type { UserRow } from '../record/user-value.ts'
 
 /**
  * What a query means, as the user built it: a tree of plain readonly nodes with names unresolved. `analyze.ts` gives it meaning.
@@ -7,9 +8,13 @@ import type { StructType } from '../record/data-type.ts'
  */
 export type LogicalPlan =
   | SourceNode
-  | { readonly kind: 'localRelation'; readonly schema: StructType; readonly rows: readonly (readonly LiteralValue[])[] }
+  | { readonly kind: 'localRelation'; readonly schema: StructType; readonly rows: readonly UserRow[] }
   | { readonly kind: 'project'; readonly child: LogicalPlan; readonly columns: readonly Expression[] }
-  | { readonly kind: 'withColumns'; readonly child: LogicalPlan; readonly columns: readonly { readonly name: string; readonly value: Expression }[] }
+  | {
+      readonly kind: 'withColumns'
+      readonly child: LogicalPlan
+      readonly columns: readonly { readonly name: string; readonly value: Expression }[]
+    }
   | { readonly kind: 'rename'; readonly child: LogicalPlan; readonly from: string; readonly to: string }
   | { readonly kind: 'drop'; readonly child: LogicalPlan; readonly names: readonly string[] }
   | { readonly kind: 'filter'; readonly child: LogicalPlan; readonly condition: Expression }

@@ -93,7 +93,12 @@ const pushFilters = (plan: AnalyzedPlan): AnalyzedPlan =>
       case 'project': {
         const read = new Set(inputsOf(condition))
         if ([...read].some(i => isCostly(child.columns[i]))) return node
-        const below = pushFilters({ kind: 'filter', child: child.child, condition: substitute(condition, child.columns), schema: child.child.schema })
+        const below = pushFilters({
+          kind: 'filter',
+          child: child.child,
+          condition: substitute(condition, child.columns),
+          schema: child.child.schema,
+        })
         return { ...child, child: below }
       }
       case 'repartition':
@@ -141,21 +146,38 @@ const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
       const columns = kept.map(i => plan.columns[i])
       const child = prune(plan.child, union(...columns.map(inputsOf)))
       return {
-        plan: { ...plan, child: child.plan, columns: columns.map(column => mapInputs(column, i => child.place[i])), schema: schemaOf(kept) },
+        plan: {
+          ...plan,
+          child: child.plan,
+          columns: columns.map(column => mapInputs(column, i => child.place[i])),
+          schema: schemaOf(kept),
+        },
         place: placeOf(kept),
       }
     }
     case 'filter': {
       const child = prune(plan.child, union(needed, inputsOf(plan.condition)))
-      return { plan: { ...plan, child: child.plan, condition: mapInputs(plan.condition, i => child.place[i]), schema: child.plan.schema }, place: child.place }
+      return {
+        plan: { ...plan, child: child.plan, condition: mapInputs(plan.condition, i => child.place[i]), schema: child.plan.schema },
+        place: child.place,
+      }
     }
     case 'watermark': {
       const child = prune(plan.child, union(needed, inputsOf(plan.time)))
-      return { plan: { ...plan, child: child.plan, time: mapInputs(plan.time, i => child.place[i]), schema: child.plan.schema }, place: child.place }
+      return {
+        plan: { ...plan, child: child.plan, time: mapInputs(plan.time, i => child.place[i]), schema: child.plan.schema },
+        place: child.place,
+      }
     }
     case 'expandWindow': {
       const inner = width - 1
-      const child = prune(plan.child, union(needed.filter(i => i < inner), inputsOf(plan.time)))
+      const child = prune(
+        plan.child,
+        union(
+          needed.filter(i => i < inner),
+          inputsOf(plan.time),
+        ),
+      )
       const schema = structType([...child.plan.schema.fields, plan.schema.fields[inner]])
       const place = [...Array.from({ length: inner }, (_, i) => child.place[i]), child.plan.schema.fields.length]
       return { plan: { ...plan, child: child.plan, time: mapInputs(plan.time, i => child.place[i]), schema }, place }
@@ -170,7 +192,10 @@ const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
         arg: aggregate.arg === null ? null : move(aggregate.arg),
         filter: aggregate.filter === null ? null : move(aggregate.filter),
       }))
-      return { plan: { ...plan, child: child.plan, keys: plan.keys.map(move), aggregates }, place: placeOf(plan.schema.fields.map((_, i) => i)) }
+      return {
+        plan: { ...plan, child: child.plan, keys: plan.keys.map(move), aggregates },
+        place: placeOf(plan.schema.fields.map((_, i) => i)),
+      }
     }
     case 'deduplicate': {
       const child = prune(plan.child, union(needed, plan.keys.flatMap(inputsOf), plan.expiry === null ? [] : inputsOf(plan.expiry.time)))
@@ -211,10 +236,19 @@ const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
     }
     case 'repartition': {
       const child = prune(plan.child, union(needed, plan.keys.flatMap(inputsOf)))
-      return { plan: { ...plan, child: child.plan, keys: plan.keys.map(key => mapInputs(key, i => child.place[i])), schema: child.plan.schema }, place: child.place }
+      return {
+        plan: { ...plan, child: child.plan, keys: plan.keys.map(key => mapInputs(key, i => child.place[i])), schema: child.plan.schema },
+        place: child.place,
+      }
     }
     case 'sort': {
-      const child = prune(plan.child, union(needed, plan.by.flatMap(({ value }) => inputsOf(value))))
+      const child = prune(
+        plan.child,
+        union(
+          needed,
+          plan.by.flatMap(({ value }) => inputsOf(value)),
+        ),
+      )
       const by = plan.by.map(({ value, ascending }) => ({ value: mapInputs(value, i => child.place[i]), ascending }))
       return { plan: { ...plan, child: child.plan, by, schema: child.plan.schema }, place: child.place }
     }

@@ -1,5 +1,6 @@
-import type { Bound, LiteralValue } from '../expression/expression.ts'
+import type { Bound } from '../expression/expression.ts'
 import type { StructType } from '../record/data-type.ts'
+import type { UserRow } from '../record/user-value.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import type { SourceNode } from './logical-plan.ts'
 
@@ -26,7 +27,7 @@ export type Exchange =
 
 export type StageInput =
   | { readonly kind: 'source'; readonly source: SourceNode; readonly columns: readonly number[] }
-  | { readonly kind: 'local'; readonly rows: readonly (readonly LiteralValue[])[] }
+  | { readonly kind: 'local'; readonly rows: readonly UserRow[] }
   | { readonly kind: 'stages'; readonly from: readonly number[] }
 
 /** What runs without an exchange in between: one chain of operators, in as many tasks as `parallelism` says. */
@@ -84,9 +85,19 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number): PhysicalP
   const build = (node: AnalyzedPlan): number => {
     switch (node.kind) {
       case 'source':
-        return drafts.push({ input: { kind: 'source', source: node.source, columns: node.columns }, inputSchema: node.schema, ops: [], parallelism: 1, output: null }) - 1
+        return (
+          drafts.push({
+            input: { kind: 'source', source: node.source, columns: node.columns },
+            inputSchema: node.schema,
+            ops: [],
+            parallelism: 1,
+            output: null,
+          }) - 1
+        )
       case 'localRelation':
-        return drafts.push({ input: { kind: 'local', rows: node.rows }, inputSchema: node.schema, ops: [], parallelism: 1, output: null }) - 1
+        return (
+          drafts.push({ input: { kind: 'local', rows: node.rows }, inputSchema: node.schema, ops: [], parallelism: 1, output: null }) - 1
+        )
       case 'union': {
         const from = node.inputs.map(build)
         const width = Math.max(...from.map(id => drafts[id].parallelism))
@@ -98,7 +109,8 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number): PhysicalP
         const stage = build(node.child)
         const width = Math.min(node.partitions ?? parallelism, parallelism)
         if (width === 1 && drafts[stage].parallelism === 1) return stage
-        const spread: Exchange = node.keys.length > 0 ? { kind: 'hash', keys: node.keys } : width === 1 ? { kind: 'single' } : { kind: 'roundRobin' }
+        const spread: Exchange =
+          node.keys.length > 0 ? { kind: 'hash', keys: node.keys } : width === 1 ? { kind: 'single' } : { kind: 'roundRobin' }
         return exchange(stage, spread, width, node.schema)
       }
       case 'aggregate':

@@ -1,5 +1,5 @@
 import { EngineError } from '../base/errors.ts'
-import { type DataType, typeName } from './data-type.ts'
+import { type DataType, type StructType, typeName } from './data-type.ts'
 import { parseDays, parseMicros } from './user-time.ts'
 
 /**
@@ -73,6 +73,14 @@ export const valueFromUser = (type: DataType, value: unknown, column: string, nu
       return type.fields.map(f => valueFromUser(f.type, fields[f.name], `${column}.${f.name}`, f.nullable))
     }
   }
+}
+
+/** A row as a user has it. */
+export type UserRow = Readonly<Record<string, unknown>>
+
+/** Checks rows against a schema. Throws VALUE_TYPE_MISMATCH and NULL_IN_NON_NULLABLE. */
+export const checkRows = (schema: StructType, rows: readonly UserRow[]): void => {
+  for (const row of rows) for (const f of schema.fields) valueFromUser(f.type, row[f.name], f.name, f.nullable)
 }
 
 const MILLIS_PER_DAY = 86_400_000

@@ -32,7 +32,8 @@ const sameRow = (left: Cells, right: Cells): boolean => left.length === right.le
 
 const sameCell = (left: unknown, right: unknown): boolean => {
   if (Object.is(left, right) || left === right) return true
-  if (typeof left === 'number' && typeof right === 'number') return Math.abs(left - right) <= 1e-9 * Math.max(Math.abs(left), Math.abs(right))
+  if (typeof left === 'number' && typeof right === 'number')
+    return Math.abs(left - right) <= 1e-9 * Math.max(Math.abs(left), Math.abs(right))
   if (Array.isArray(left) && Array.isArray(right)) return sameRow(left, right)
   return false
 }

@@ -141,7 +141,7 @@ export class Engine {
 
 const needsManualClock = (of: Case, mode: Mode): boolean =>
   of.requires?.includes('manual-clock') === true ||
-  mode === 'real-time' && of.steps.some(step => 'endBatch' in step) ||
+  (mode === 'real-time' && of.steps.some(step => 'endBatch' in step)) ||
   of.steps.some(step => 'advanceProcessingTime' in step || (step.start as StartSpec | undefined)?.clock === 'manual')
 
 const triggerOf = (spec: TriggerSpec): Trigger => {

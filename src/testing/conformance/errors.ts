@@ -10,12 +10,12 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
   'multiple-windows': ['MULTIPLE_WINDOWS'],
   'bad-window': ['BAD_WINDOW', 'BAD_DURATION'],
   'join-without-equality': ['JOIN_WITHOUT_EQUALITY'],
-  'bad-duration': ['BAD_DURATION'],
+  'bad-duration': ['BAD_DURATION', 'BAD_TRIGGER_INTERVAL'],
   'negative-delay': ['NEGATIVE_DELAY'],
   'bad-trigger-interval': ['BAD_DURATION', 'BAD_TRIGGER_INTERVAL'],
   'task-failure': ['UDF_FAILED', 'CAST_INVALID_INPUT', 'ARITHMETIC_OVERFLOW', 'DIVIDE_BY_ZERO'],
-  'state-key-schema-changed': ['STATE_SCHEMA_CHANGED', 'INCOMPATIBLE_CHECKPOINT'],
-  'state-value-schema-changed': ['STATE_SCHEMA_CHANGED', 'INCOMPATIBLE_CHECKPOINT'],
+  'state-key-schema-changed': ['STATE_SCHEMA_CHANGED', 'CHECKPOINT_INCOMPATIBLE'],
+  'state-value-schema-changed': ['STATE_SCHEMA_CHANGED', 'CHECKPOINT_INCOMPATIBLE'],
 }
 
 export const codeOf = (error: unknown): string | null =>

@@ -4,7 +4,15 @@ import { type Case, type Expr, type Mode, nodesOf, type Plan } from './format.ts
  * What this engine can do, in one place: everything else is skipped by name. When the engine learns something, its name is added here and the
  * translation in `plan.ts` or `steps.ts`.
  */
-const tags = new Set(['real-time', 'manual-clock', 'state-metrics', 'progress-events', 'trigger-once', 'trigger-available-now', 'duration-strings'])
+const tags = new Set([
+  'real-time',
+  'manual-clock',
+  'state-metrics',
+  'progress-events',
+  'trigger-once',
+  'trigger-available-now',
+  'duration-strings',
+])
 
 const operators = new Set([
   'source',
@@ -57,7 +65,9 @@ const steps = new Set([
 ])
 
 const functions = new Set(
-  'lit + - * % floor_div = != < <= > >= <=> between and or case coalesce is_not_null concat contains cast ts_sec to_sec now_sec window . window_time'.split(' '),
+  'lit + - * % floor_div = != < <= > >= <=> between and or case coalesce is_not_null concat contains cast ts_sec to_sec now_sec window . window_time'.split(
+    ' ',
+  ),
 )
 
 const columnTypes = new Set(['int', 'long', 'double', 'string', 'boolean', 'ts'])

@@ -14,13 +14,22 @@ import { type Outcome, runCase } from './run-case.ts'
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string' }, master: { type: 'string', default: 'inline' }, verbose: { type: 'boolean', default: false }, differences: { type: 'string' } },
+  options: {
+    only: { type: 'string' },
+    master: { type: 'string', default: 'inline' },
+    verbose: { type: 'boolean', default: false },
+    differences: { type: 'string' },
+  },
 })
 
 const main = async (): Promise<number> => {
   const [folder] = positionals
   if (folder === undefined || !existsSync(folder)) {
-    console.error(folder === undefined ? 'Usage: npm run conformance -- FOLDER [--only TEXT] [--master MASTER] [--verbose]' : `There is no folder ${folder}.`)
+    console.error(
+      folder === undefined
+        ? 'Usage: npm run conformance -- FOLDER [--only TEXT] [--master MASTER] [--verbose]'
+        : `There is no folder ${folder}.`,
+    )
     return 2
   }
   const known = readDifferences(values.differences ?? 'test/conformance/differences.json')
@@ -40,7 +49,10 @@ const main = async (): Promise<number> => {
       for (const mode of modesOf(of)) {
         const label = `${of.name} (${mode})`
         const why = known[of.name]
-        report(label, why === undefined ? await runCase(of, mode, folder, values.master) : { kind: 'skipped', why: `a difference on purpose: ${why}` })
+        report(
+          label,
+          why === undefined ? await runCase(of, mode, folder, values.master) : { kind: 'skipped', why: `a difference on purpose: ${why}` },
+        )
       }
     }
   }

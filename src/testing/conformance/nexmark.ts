@@ -62,7 +62,11 @@ export const nexmarkQueries: Readonly<Record<string, NexmarkQuery>> = {
   q1: { outputMode: 'append', build: n => n.stream('bid').select('auction', 'bidder', euros.alias('price'), 'date_time') },
   q2: {
     outputMode: 'append',
-    build: n => n.stream('bid').filter(col('auction').isin(1007, 1020, 2001, 2019, 2087)).select('auction', 'price'),
+    build: n =>
+      n
+        .stream('bid')
+        .filter(col('auction').isin(1007, 1020, 2001, 2019, 2087))
+        .select('auction', 'price'),
   },
   q3: {
     outputMode: 'append',
@@ -86,7 +90,13 @@ export const nexmarkQueries: Readonly<Record<string, NexmarkQuery>> = {
         .agg(max('price').alias('maxprice'))
         .select('maxprice', col('w').getField('start').alias('first'), col('w').getField('end').alias('end'))
       return best
-        .join(bid, col('maxprice').equalTo(col('price')).and(col('date_time').between(col('first'), col('end'))), 'inner')
+        .join(
+          bid,
+          col('maxprice')
+            .equalTo(col('price'))
+            .and(col('date_time').between(col('first'), col('end'))),
+          'inner',
+        )
         .select('auction', 'price', 'bidder', 'date_time')
     },
   },
@@ -94,14 +104,23 @@ export const nexmarkQueries: Readonly<Record<string, NexmarkQuery>> = {
     outputMode: 'append',
     build: n => {
       const tumbling = window(col('date_time'), '10 seconds')
-      const person = n.table('person').select(col('id').alias('person_id'), 'name', tumbling.getField('start').alias('registered')).dropDuplicates()
+      const person = n
+        .table('person')
+        .select(col('id').alias('person_id'), 'name', tumbling.getField('start').alias('registered'))
+        .dropDuplicates()
       const sellers = n
         .stream('auction')
         .select('seller', tumbling.alias('w'))
         .select('seller', col('w').getField('start').alias('starttime'))
         .dropDuplicates(['seller', 'starttime'])
       return sellers
-        .join(person, col('seller').equalTo(col('person_id')).and(col('starttime').equalTo(col('registered'))), 'inner')
+        .join(
+          person,
+          col('seller')
+            .equalTo(col('person_id'))
+            .and(col('starttime').equalTo(col('registered'))),
+          'inner',
+        )
         .select(col('person_id').alias('id'), 'name', 'starttime')
     },
   },
@@ -111,7 +130,9 @@ export const nexmarkQueries: Readonly<Record<string, NexmarkQuery>> = {
       // A 12-hour clock: midnight reads 12.
       const twelve = hour.plus(11).mod(12).plus(1).cast('string')
       const padded = when(twelve.equalTo('10').or(twelve.equalTo('11')).or(twelve.equalTo('12')), twelve).otherwise(lit('0').concat(twelve))
-      return n.stream('bid').select('auction', 'bidder', 'price', 'date_time', day.alias('date'), padded.concat(lit(':'), time.substr(15, 2)).alias('time'))
+      return n
+        .stream('bid')
+        .select('auction', 'bidder', 'price', 'date_time', day.alias('date'), padded.concat(lit(':'), time.substr(15, 2)).alias('time'))
     },
   },
   q17: {
@@ -136,7 +157,18 @@ export const nexmarkQueries: Readonly<Record<string, NexmarkQuery>> = {
     build: n => {
       const auction = n
         .table('auction')
-        .select('id', 'item_name', 'description', 'initial_bid', 'reserve', col('date_time').alias('auction_date_time'), 'expires', 'seller', 'category', col('extra').alias('auction_extra'))
+        .select(
+          'id',
+          'item_name',
+          'description',
+          'initial_bid',
+          'reserve',
+          col('date_time').alias('auction_date_time'),
+          'expires',
+          'seller',
+          'category',
+          col('extra').alias('auction_extra'),
+        )
         .filter(col('category').equalTo(10))
       return n
         .stream('bid')
@@ -162,7 +194,11 @@ const withItems = (n: NexmarkInputs, least: number): DataFrame =>
     .groupBy('auction')
     .agg(count('*').alias('bid_count'))
     .filter(col('bid_count').geq(least))
-    .join(n.table('auction').select(col('id').alias('auction_id'), col('item_name').alias('auction_item_name')), col('auction').equalTo(col('auction_id')), 'inner')
+    .join(
+      n.table('auction').select(col('id').alias('auction_id'), col('item_name').alias('auction_item_name')),
+      col('auction').equalTo(col('auction_id')),
+      'inner',
+    )
     .select('auction_id', 'auction_item_name', 'bid_count')
 
 /** How many leading columns name a group of an `update` query: a later row replaces the earlier one of its group. */

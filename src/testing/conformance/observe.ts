@@ -1,4 +1,3 @@
-import { Trigger, type WalkwaySession } from '../../index.ts'
 import type { Engine } from './engine.ts'
 
 /** What the public API tells of a running query, in the corpus's units. */

@@ -1,6 +1,6 @@
 import { avg, type Column, count, type DataFrame, last, max, min, sum, type WalkwaySession, when } from '../../index.ts'
 import { columnOf, millis, typeText } from './columns.ts'
-import { type Agg, type Columns, type Plan, type Row, type Value } from './format.ts'
+import type { Agg, Columns, Plan, Row, Value } from './format.ts'
 
 /** A case's plan as calls of the DataFrame API. `sources` gives the streaming inputs by name. */
 export const dataFrameOf = (plan: Plan, session: WalkwaySession, sources: ReadonlyMap<string, DataFrame>): DataFrame => {

@@ -3,7 +3,10 @@ import { missingFeature } from './features.ts'
 import type { Case, Mode } from './format.ts'
 import { runSteps } from './steps.ts'
 
-export type Outcome = { readonly kind: 'passed' } | { readonly kind: 'failed'; readonly why: string } | { readonly kind: 'skipped'; readonly why: string }
+export type Outcome =
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'failed'; readonly why: string }
+  | { readonly kind: 'skipped'; readonly why: string }
 
 /** Runs one case in one mode. Never throws: whatever goes wrong is the case's failure. */
 export const runCase = async (of: Case, mode: Mode, folder: string, master: string): Promise<Outcome> => {

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { durationMillis, Trigger, WalkwaySession } from '../../index.ts'
 import { compareRows } from './compare.ts'
 import type { Engine } from './engine.ts'
 import { codeOf, isKind } from './errors.ts'
-import { type AddSpec, type Case, type Row, type StartSpec, type Step, type Value } from './format.ts'
-import { progressesOf, type Progress } from './observe.ts'
+import type { AddSpec, Case, Row, StartSpec, Step, Value } from './format.ts'
+import { type Progress, progressesOf } from './observe.ts'
 
 /** A case is not met. */
 export class Failed extends Error {}
@@ -100,7 +101,7 @@ class StepRunner {
         return engine.stop()
       case 'expectDelay': {
         const { text, ms, error } = argument as { text: string; ms?: number; error?: string }
-        return expectDuration(() => durationMillis(text), text, ms, error)
+        return expectDuration(() => delayMillis(text), text, ms, error)
       }
       case 'expectTrigger': {
         const { realTime, ms, error } = argument as { realTime: string | number | null; ms?: number; error?: string }
@@ -185,7 +186,8 @@ class StepRunner {
     await engine.idle()
     for (const [name, { columns }] of engine.sources()) {
       const hasTime = columns.some(([, type]) => type === 'ts')
-      const far = (type: string): Value => (type === 'ts' ? 2_000_000_000_000 : !hasTime && (type === 'int' || type === 'long') ? 2_000_000_000 : null)
+      const far = (type: string): Value =>
+        type === 'ts' ? 2_000_000_000_000 : !hasTime && (type === 'int' || type === 'long') ? 2_000_000_000 : null
       engine.add(name, [columns.map(([, type]) => far(type))])
     }
     await engine.idle()
@@ -202,7 +204,11 @@ class StepRunner {
       case 'expectEventTime': {
         const { min, max, avg, watermark } = argument as Record<string, number>
         const time = withInput?.eventTime
-        return same('event time', { min, max, avg, watermark }, { min: time?.min, max: time?.max, avg: time?.avg, watermark: time?.watermark })
+        return same(
+          'event time',
+          { min, max, avg, watermark },
+          { min: time?.min, max: time?.max, avg: time?.avg, watermark: time?.watermark },
+        )
       }
       case 'expectNoEventTime':
         return same('event time', undefined, withInput?.eventTime?.max)
@@ -229,11 +235,23 @@ class StepRunner {
     const operators = (progress: Progress | undefined) => progress?.stateOperators ?? []
     switch (kind) {
       case 'expectStateRows':
-        return same('state rows', list(argument), operators(all.at(-1)).map(op => op.total))
+        return same(
+          'state rows',
+          list(argument),
+          operators(all.at(-1)).map(op => op.total),
+        )
       case 'expectDroppedByWatermark':
-        return same('late rows', list(argument), operators(withInput).map(op => op.dropped))
+        return same(
+          'late rows',
+          list(argument),
+          operators(withInput).map(op => op.dropped),
+        )
       case 'expectDroppedDuplicates':
-        return same('duplicates', list(argument), operators(withInput).map(op => op.duplicates))
+        return same(
+          'duplicates',
+          list(argument),
+          operators(withInput).map(op => op.duplicates),
+        )
       case 'expectState': {
         const since = all.slice(this.#counted)
         this.#counted = all.length
@@ -256,6 +274,19 @@ class StepRunner {
         throw new Error(`no step ${kind} in the runner`)
     }
   }
+}
+
+/** What withWatermark makes of a delay. */
+const delayMillis = (text: string): number => {
+  const millis = durationMillis(text)
+  const frame = WalkwaySession.builder().master('inline').create().memoryStream('t timestamp').toDF()
+  frame.withWatermark('t', text)
+  return millis
+}
+
+const triggerMillis = (realTime: string | number | null): number => {
+  const trigger = realTime === null ? Trigger.realTime() : Trigger.realTime(realTime)
+  return trigger.kind === 'realTime' ? trigger.intervalMillis : Number.NaN
 }
 
 const total = (progresses: readonly Progress[], operator: number, field: 'updated' | 'dropped' | 'removed'): number =>

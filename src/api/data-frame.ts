@@ -1,0 +1,233 @@
+import { durationMillis } from '../base/duration.ts'
+import { EngineError } from '../base/errors.ts'
+import { formatTable } from '../connector/console-sink.ts'
+import { analyze } from '../plan/analyze.ts'
+import type { JoinType, LogicalPlan } from '../plan/logical-plan.ts'
+import { type StructType, typeName } from '../record/data-type.ts'
+import { Column, type ColumnOrName, namedExpression } from './column.ts'
+import { count } from './functions.ts'
+import { GroupedData } from './grouped-data.ts'
+import type { SessionCore } from './session-core.ts'
+import { DataFrameWriter, DataStreamWriter } from './writer.ts'
+
+export type Row = Record<string, unknown>
+
+/** Join types under Spark's names; `left_semi`, `leftsemi`, `leftSemi` and `semi` are the same. */
+const joinTypes: Readonly<Record<string, JoinType>> = {
+  inner: 'inner',
+  cross: 'cross',
+  left: 'leftOuter',
+  leftouter: 'leftOuter',
+  right: 'rightOuter',
+  rightouter: 'rightOuter',
+  full: 'fullOuter',
+  outer: 'fullOuter',
+  fullouter: 'fullOuter',
+  semi: 'leftSemi',
+  leftsemi: 'leftSemi',
+  anti: 'leftAnti',
+  leftanti: 'leftAnti',
+}
+
+/**
+ * A table that is computed when it is written somewhere: rows that are there (`read`) or that keep coming (`readStream`). Immutable. Its methods have the names of
+ * Spark's DataFrame and only build a plan; nothing is looked up or checked before `schema`, `explain`, an action, or `start`.
+ */
+export class DataFrame {
+  readonly plan: LogicalPlan
+  readonly #session: SessionCore
+
+  /** Made by a session's readers. */
+  constructor(plan: LogicalPlan, session: SessionCore) {
+    this.plan = plan
+    this.#session = session
+  }
+
+  // --- Rows to rows
+
+  /** Columns, names, `'*'`, or `'a.*'` for the fields of a struct. */
+  select(...columns: readonly ColumnOrName[]): DataFrame {
+    return this.#with({ kind: 'project', child: this.plan, columns: columns.map(namedExpression) })
+  }
+
+  /** Adds a column, or replaces the one of that name. */
+  withColumn(name: string, column: Column): DataFrame {
+    return this.#with({ kind: 'withColumns', child: this.plan, columns: [{ name, value: column.expression }] })
+  }
+
+  withColumns(columns: Readonly<Record<string, Column>>): DataFrame {
+    return this.#with({
+      kind: 'withColumns',
+      child: this.plan,
+      columns: Object.entries(columns).map(([name, column]) => ({ name, value: column.expression })),
+    })
+  }
+
+  /** Does nothing if there is no such column, as in Spark. */
+  withColumnRenamed(from: string, to: string): DataFrame {
+    return this.#with({ kind: 'rename', child: this.plan, from, to })
+  }
+
+  drop(...names: readonly string[]): DataFrame {
+    return this.#with({ kind: 'drop', child: this.plan, names })
+  }
+
+  /** Rows for which the condition is true; null is not. */
+  filter(condition: Column): DataFrame {
+    return this.#with({ kind: 'filter', child: this.plan, condition: condition.expression })
+  }
+
+  where(condition: Column): DataFrame {
+    return this.filter(condition)
+  }
+
+  /** Rows of both, columns by position. */
+  union(other: DataFrame): DataFrame {
+    return this.#with({ kind: 'union', inputs: [this.plan, other.plan] })
+  }
+
+  unionAll(other: DataFrame): DataFrame {
+    return this.union(other)
+  }
+
+  /** Spreads rows over tasks: `repartition(4)`, `repartition(4, 'key')`, `repartition('key')`. */
+  repartition(...arguments_: readonly [number, ...ColumnOrName[]] | readonly ColumnOrName[]): DataFrame {
+    const [first, ...rest] = arguments_
+    const partitions = typeof first === 'number' ? first : null
+    if (partitions !== null && !(Number.isInteger(partitions) && partitions > 0)) {
+      throw new EngineError('BAD_OPTION', { option: 'repartition', value: partitions, expected: 'a whole number of at least 1' })
+    }
+    const keys = (typeof first === 'number' || first === undefined ? rest : [first, ...rest]) as ColumnOrName[]
+    return this.#with({ kind: 'repartition', child: this.plan, partitions, keys: keys.map(namedExpression) })
+  }
+
+  // --- Time and state
+
+  /**
+   * Declares an event-time column and how long rows may be late. State that can see no more rows is let go, and rows behind it are dropped and counted. Throws
+   * BAD_DURATION, NEGATIVE_DELAY.
+   */
+  withWatermark(column: string, delay: string | number): DataFrame {
+    const millis = durationMillis(delay)
+    if (millis < 0) throw new EngineError('NEGATIVE_DELAY', { delay: millis })
+    return this.#with({ kind: 'watermark', child: this.plan, column, delayMicros: Math.round(millis * 1000) })
+  }
+
+  groupBy(...keys: readonly ColumnOrName[]): GroupedData {
+    return new GroupedData(keys.map(namedExpression), (grouping, aggregates) =>
+      this.#with({ kind: 'aggregate', child: this.plan, keys: grouping, aggregates }),
+    )
+  }
+
+  /** Aggregates over all rows: `groupBy().agg(…)`. */
+  agg(...aggregates: readonly [Column, ...Column[]]): DataFrame {
+    return this.groupBy().agg(...aggregates)
+  }
+
+  /** The first row of each key; of all columns without an argument. Keys are kept for ever unless one of them is the event time. */
+  dropDuplicates(columns?: readonly string[]): DataFrame {
+    return this.#with({ kind: 'deduplicate', child: this.plan, columns: columns ?? null, withinWatermark: false })
+  }
+
+  distinct(): DataFrame {
+    return this.dropDuplicates()
+  }
+
+  /** The first row of each key within the watermark's delay. Needs `withWatermark`. */
+  dropDuplicatesWithinWatermark(columns?: readonly string[]): DataFrame {
+    return this.#with({ kind: 'deduplicate', child: this.plan, columns: columns ?? null, withinWatermark: true })
+  }
+
+  /**
+   * Joins with a table, which is read once when the query starts. `on`: a condition, or names that both sides have, which then stand once in the result. `how`: inner,
+   * left, right, left_semi, left_anti, cross.
+   */
+  join(other: DataFrame, on?: Column | string | readonly string[], how = 'inner'): DataFrame {
+    const type = joinTypes[how.replace(/_/g, '').toLowerCase()]
+    if (type === undefined)
+      throw new EngineError('BAD_OPTION', {
+        option: 'join type',
+        value: how,
+        expected: 'inner, left, right, full, left_semi, left_anti or cross',
+      })
+    return this.#with({
+      kind: 'join',
+      left: this.plan,
+      right: other.plan,
+      type: on === undefined && type === 'inner' ? 'cross' : type,
+      on:
+        on === undefined
+          ? { kind: 'condition', condition: { kind: 'literal', value: true, type: { kind: 'boolean' } } }
+          : on instanceof Column
+            ? { kind: 'condition', condition: on.expression }
+            : { kind: 'using', columns: typeof on === 'string' ? [on] : on },
+    })
+  }
+
+  crossJoin(other: DataFrame): DataFrame {
+    return this.join(other, undefined, 'cross')
+  }
+
+  // --- What it is
+
+  /** Names and types of the columns. Looks names up, and throws what is wrong with the query. */
+  get schema(): StructType {
+    return analyze(this.plan).plan.schema
+  }
+
+  get columns(): string[] {
+    return this.schema.fields.map(f => f.name)
+  }
+
+  /** True if some input keeps coming. */
+  get isStreaming(): boolean {
+    return analyze(this.plan).streaming
+  }
+
+  printSchema(): void {
+    console.log(`root\n${this.schema.fields.map(f => ` |-- ${f.name}: ${typeName(f.type)} (nullable = ${f.nullable})`).join('\n')}`)
+  }
+
+  /**
+   * Prints and returns the plan: 'simple' (physical), 'extended' (logical, analyzed and optimized too), 'codegen' (the JavaScript of each stage). Throws what is
+   * wrong with the query. Asks sources what they are, so it may wait for a broker.
+   */
+  async explain(mode: 'simple' | 'extended' | 'codegen' = 'simple'): Promise<string> {
+    const text = await this.#session.explain(this.plan, mode)
+    console.log(text)
+    return text
+  }
+
+  // --- Actions on tables
+
+  /** All rows, in memory. Throws what the query fails with, and UNSUPPORTED_OPERATION for a stream. */
+  collect(): Promise<Row[]> {
+    return this.#session.collect(this.plan)
+  }
+
+  async count(): Promise<number> {
+    const [row] = await this.agg(count('*').alias('count')).collect()
+    return Number(row?.count ?? 0)
+  }
+
+  /** Prints the first rows as a table. */
+  async show(numRows = 20, truncate = true): Promise<void> {
+    const rows = await this.collect()
+    const more = rows.length > numRows ? `only showing top ${numRows} rows\n` : ''
+    console.log(formatTable(this.schema, rows.slice(0, numRows), truncate ? 20 : 0) + more)
+  }
+
+  /** Writes a table, once. */
+  get write(): DataFrameWriter {
+    return new DataFrameWriter(this.plan, this.#session)
+  }
+
+  /** Writes a stream, until it is stopped. */
+  get writeStream(): DataStreamWriter {
+    return new DataStreamWriter(this.plan, this.#session)
+  }
+
+  #with(plan: LogicalPlan): DataFrame {
+    return new DataFrame(plan, this.#session)
+  }
+}

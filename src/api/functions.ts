@@ -1,0 +1,119 @@
+import { durationMillis } from '../base/duration.ts'
+import type { Expression } from '../expression/expression.ts'
+import { parseSchema, parseType } from '../expression/parse-type.ts'
+import type { DataType } from '../record/data-type.ts'
+import { Column, type ColumnOrLiteral, type ColumnOrName, namedExpression, toExpression } from './column.ts'
+
+/** The functions of Spark's `functions` object. A string argument names a column; use `lit` for a text. */
+
+const call = (name: string, ...args: readonly ColumnOrName[]): Column => new Column({ kind: 'call', name, args: args.map(namedExpression) })
+
+/** A column by its name; `a.b` is a field of a struct, backticks keep a dot. */
+export const col = (name: string): Column => new Column(namedExpression(name))
+export const column = col
+
+/** A column that holds the same value in every row. Throws BAD_LITERAL. */
+export const lit = (value: ColumnOrLiteral): Column => new Column(toExpression(value))
+
+/** The value of the first condition that holds; continue with `.when(…)`, end with `.otherwise(…)`. */
+export const when = (condition: Column, value: ColumnOrLiteral): Column =>
+  new Column({ kind: 'case', branches: [{ when: condition.expression, then: toExpression(value) }], otherwise: null })
+
+/** The first that is not null. */
+export const coalesce = (...columns: readonly ColumnOrName[]): Column => call('coalesce', ...columns)
+/** Null if both are equal, else the first. */
+export const nullif = (left: ColumnOrName, right: ColumnOrName): Column => call('nullif', left, right)
+export const not = (condition: Column): Column => condition.not()
+export const isnull = (column: ColumnOrName): Column => call('isNull', column)
+export const isnan = (column: ColumnOrName): Column => call('isnan', column)
+/** The least that is not null. */
+export const least = (...columns: readonly ColumnOrName[]): Column => call('least', ...columns)
+/** The largest that is not null. */
+export const greatest = (...columns: readonly ColumnOrName[]): Column => call('greatest', ...columns)
+/** Several columns as one. */
+export const struct = (...columns: readonly ColumnOrName[]): Column => call('struct', ...columns)
+
+// Numbers
+export const abs = (column: ColumnOrName): Column => call('abs', column)
+/** Half up, as Spark; `scale` may be negative. */
+export const round = (column: ColumnOrName, scale = 0): Column => call('round', column, lit(scale))
+export const floor = (column: ColumnOrName): Column => call('floor', column)
+export const ceil = (column: ColumnOrName): Column => call('ceil', column)
+/** Uniform in [0, 1); the same numbers in every run if a seed is given. */
+export const rand = (seed?: number): Column => (seed === undefined ? call('rand') : call('rand', lit(seed)))
+
+// Strings and bytes
+export const concat = (...columns: readonly ColumnOrName[]): Column => call('concat', ...columns)
+/** Counted from 1; from the end if negative. */
+export const substring = (column: ColumnOrName, start: ColumnOrLiteral, length: ColumnOrLiteral): Column =>
+  call('substring', column, lit(start), lit(length))
+/** Characters of a string, bytes of a binary. */
+export const length = (column: ColumnOrName): Column => call('length', column)
+export const upper = (column: ColumnOrName): Column => call('upper', column)
+export const lower = (column: ColumnOrName): Column => call('lower', column)
+export const trim = (column: ColumnOrName): Column => call('trim', column)
+export const base64 = (column: ColumnOrName): Column => call('base64', column)
+export const unbase64 = (column: ColumnOrName): Column => call('unbase64', column)
+
+/** Murmur3 as Spark's `hash`. */
+export const hash = (...columns: readonly ColumnOrName[]): Column => call('hash', ...columns)
+export const xxhash64 = (...columns: readonly ColumnOrName[]): Column => call('xxhash64', ...columns)
+
+// JSON
+/**
+ * Reads a JSON text into a struct by a schema ('a INT, b STRUCT<c: STRING>'). Options: mode (PERMISSIVE: nulls for what is malformed; FAILFAST: MALFORMED_JSON).
+ * Throws BAD_TYPE.
+ */
+export const fromJson = (column: ColumnOrName, schema: string | DataType, options: Readonly<Record<string, string>> = {}): Column =>
+  new Column({ kind: 'fromJson', child: namedExpression(column), schema: schemaOf(schema), options })
+/** Writes a struct as JSON text; null fields are left out, as in Spark. */
+export const toJson = (column: ColumnOrName, options: Readonly<Record<string, string>> = {}): Column =>
+  new Column({ kind: 'toJson', child: namedExpression(column), options })
+
+const schemaOf = (schema: string | DataType): DataType => {
+  if (typeof schema !== 'string') return schema
+  return /^\s*struct\s*</i.test(schema) ? parseType(schema) : parseSchema(schema)
+}
+
+// Time
+/** The time of the row in real time, of the batch in micro-batches. */
+export const currentTimestamp = (): Column => call('currentTimestamp')
+/** A timestamp from seconds since 1970. */
+export const timestampSeconds = (column: ColumnOrName): Column => call('timestampSeconds', column)
+export const timestampMillis = (column: ColumnOrName): Column => call('timestampMillis', column)
+export const timestampMicros = (column: ColumnOrName): Column => call('timestampMicros', column)
+export const unixSeconds = (column: ColumnOrName): Column => call('unixSeconds', column)
+export const unixMillis = (column: ColumnOrName): Column => call('unixMillis', column)
+export const unixMicros = (column: ColumnOrName): Column => call('unixMicros', column)
+/**
+ * The windows that a time falls in: tumbling, or sliding if `slideDuration` is less than `windowDuration`. A struct of start (in) and end (out). One window a
+ * select or groupBy. Throws BAD_DURATION here, BAD_WINDOW at analysis.
+ */
+export const window = (
+  time: ColumnOrName,
+  windowDuration: string | number,
+  slideDuration?: string | number,
+  startTime: string | number = 0,
+): Column => {
+  const sizeMicros = durationMillis(windowDuration) * 1000
+  const slideMicros = slideDuration === undefined ? sizeMicros : durationMillis(slideDuration) * 1000
+  return new Column({ kind: 'window', time: namedExpression(time), sizeMicros, slideMicros, startMicros: durationMillis(startTime) * 1000 })
+}
+/** The event time of a window, one microsecond before its end, so that windows can be windowed again. */
+export const windowTime = (window: ColumnOrName): Column => call('windowTime', window)
+
+// Aggregates
+const aggregate = (name: string, args: readonly Expression[], ignoreNulls = false): Column =>
+  new Column({ kind: 'aggregate', name, args, distinct: false, filter: null, ignoreNulls })
+
+/** `count('*')` counts rows, `count(column)` values that are not null. */
+export const count = (column: ColumnOrName): Column => aggregate('count', column === '*' ? [] : [namedExpression(column)])
+/** A bigint of integers (ARITHMETIC_OVERFLOW beyond 64 bits), else a double or a decimal. Null if there is nothing to sum. */
+export const sum = (column: ColumnOrName): Column => aggregate('sum', [namedExpression(column)])
+export const avg = (column: ColumnOrName): Column => aggregate('avg', [namedExpression(column)])
+export const mean = avg
+export const min = (column: ColumnOrName): Column => aggregate('min', [namedExpression(column)])
+export const max = (column: ColumnOrName): Column => aggregate('max', [namedExpression(column)])
+/** In the order in which rows come. */
+export const first = (column: ColumnOrName, ignoreNulls = false): Column => aggregate('first', [namedExpression(column)], ignoreNulls)
+export const last = (column: ColumnOrName, ignoreNulls = false): Column => aggregate('last', [namedExpression(column)], ignoreNulls)

@@ -1,0 +1,123 @@
+import type { LatencySnapshot } from 'native-free-buffers'
+import { EngineError } from '../base/errors.ts'
+import { type ExplainMode, explainQuery } from '../coordinator/explain.ts'
+import type { QueryProgress } from '../coordinator/progress.ts'
+import type { QueryRun } from '../coordinator/query-run.ts'
+import type { Trigger as PlanTrigger } from '../plan/logical-plan.ts'
+import { type Trigger, type TriggerOptions, triggerOf } from './trigger.ts'
+
+/** What a query is doing, under Spark's names. */
+export interface StreamingQueryStatus {
+  readonly message: string
+  readonly isDataAvailable: boolean
+  readonly isTriggerActive: boolean
+}
+
+/** A query that has been started. `await using query = await df.writeStream….start()` stops it at the end of the block. */
+export class StreamingQuery {
+  readonly #run: QueryRun
+
+  /** Made by `start()`. */
+  constructor(run: QueryRun) {
+    this.#run = run
+  }
+
+  /** The same for all runs on one checkpoint. */
+  get id(): string {
+    return this.#run.id
+  }
+
+  /** Of this run alone. */
+  get runId(): string {
+    return this.#run.runId
+  }
+
+  get name(): string | null {
+    return this.#run.options.name
+  }
+
+  get isActive(): boolean {
+    return this.#run.isActive
+  }
+
+  /** What the query died of; null while it runs, and after a stop. */
+  get exception(): Error | null {
+    return this.#run.exception
+  }
+
+  get status(): StreamingQueryStatus {
+    const { message, lastProgress, isActive } = this.#run
+    return {
+      message,
+      isDataAvailable: (lastProgress?.sources ?? []).some(source => source.backlog > 0),
+      isTriggerActive: isActive && message === 'Running',
+    }
+  }
+
+  /** What the last epoch did; null before the first. */
+  get lastProgress(): QueryProgress | null {
+    return this.#run.lastProgress
+  }
+
+  /** The last hundred epochs, oldest first. */
+  get recentProgress(): readonly QueryProgress[] {
+    return this.#run.recentProgress
+  }
+
+  /** Latencies since the start of this attempt, in millis: from a row's arrival in this process to the sink, and to its acknowledgement. */
+  get latencies(): { readonly processingLatencyMs: LatencySnapshot; readonly e2eLatencyMs: LatencySnapshot } | null {
+    return this.#run.latencies
+  }
+
+  get trigger(): PlanTrigger {
+    return this.#run.trigger
+  }
+
+  /**
+   * Changes the mode of the running query. Takes effect at the end of the epoch at hand (in real time, at once); nothing is lost or doubled. Throws QUERY_STOPPED if
+   * the query has ended.
+   */
+  setTrigger(trigger: Trigger | TriggerOptions): void {
+    const next = triggerOf(trigger)
+    if (!this.isActive) throw new EngineError('QUERY_STOPPED', { what: 'its trigger could be changed' })
+    this.#run.setTrigger(next)
+  }
+
+  /** Ends the epoch at hand, commits it and closes everything. Resolves when that is done; does not reject. */
+  stop(): Promise<void> {
+    return this.#run.stop()
+  }
+
+  /** Waits for the end of the query, or for so many millis. True if it has ended. Rejects with what the query died of. */
+  async awaitTermination(timeoutMillis?: number): Promise<boolean> {
+    if (timeoutMillis === undefined) {
+      await this.#run.awaitTermination()
+      return true
+    }
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<false>(resolve => {
+      timer = setTimeout(resolve, timeoutMillis, false)
+    })
+    try {
+      return await Promise.race([this.#run.awaitTermination().then(() => true), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Resolves when everything that the sources hold now has been processed and committed. Rejects if the query ends before. For tests. */
+  processAllAvailable(): Promise<void> {
+    return this.#run.processAllAvailable()
+  }
+
+  /** Prints and returns the plan of this query, with where each part runs and what is guaranteed. */
+  explain(mode: ExplainMode = 'simple'): string {
+    const text = explainQuery(this.#run.prepared, this.#run.options, mode)
+    console.log(text)
+    return text
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}

@@ -1,0 +1,100 @@
+import { EngineError } from '../base/errors.ts'
+import { field, longType, structType } from '../record/data-type.ts'
+import type { RecordBuffer } from '../record/record-buffer.ts'
+import { RowLayout } from '../record/row-layout.ts'
+import { RowWriter } from '../record/row-writer.ts'
+import type { ConnectorOptions, RecordReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
+import { Ticket } from './connector.ts'
+import { numberOption } from './options.ts'
+
+const schema = structType([field('id', longType, false)])
+
+const boundsOf = (options: ConnectorOptions): { start: number; step: number; count: number } => {
+  const start = numberOption(options, 'start', 0, Number.MIN_SAFE_INTEGER)
+  const end = numberOption(options, 'end', 0, Number.MIN_SAFE_INTEGER)
+  const step = numberOption(options, 'step', 1, Number.MIN_SAFE_INTEGER)
+  for (const [option, value] of Object.entries({ start, end, step })) {
+    if (!Number.isSafeInteger(value) || (option === 'step' && value === 0))
+      throw new EngineError('BAD_OPTION', { option, value, expected: 'a whole number' })
+  }
+  return { start, step, count: Math.max(0, Math.ceil((end - start) / step)) }
+}
+
+/** The numbers from `start` to `end`, made as they are read. */
+class RangeReader implements RecordReader {
+  readonly rows = 'records'
+  readonly #start: number
+  readonly #step: number
+  readonly #count: number
+  readonly #writer: RowWriter
+  readonly #hasId: boolean
+  #at = 0
+  #limit: number | null = null
+
+  constructor(context: SourceContext) {
+    const { start, step, count } = boundsOf(context.options)
+    this.#start = start
+    this.#step = step
+    this.#count = count
+    this.#hasId = context.columns.length > 0
+    this.#writer = new RowWriter(RowLayout.of(structType(context.columns.map(ordinal => schema.fields[ordinal]))))
+  }
+
+  open(start: SourceOffset | null): Ticket<void> {
+    this.#at = start?.['0'] ?? 0
+    return Ticket.of(undefined)
+  }
+
+  poll(out: RecordBuffer, budget: number): number {
+    const end = Math.min(this.#limit ?? this.#count, this.#count, this.#at + budget)
+    const from = this.#at
+    const writer = this.#writer
+    for (; this.#at < end; this.#at++) {
+      writer.start(out, 0)
+      if (this.#hasId) writer.setLongNumber(0, this.#start + this.#at * this.#step)
+      writer.finish()
+    }
+    return end - from
+  }
+
+  position(): SourceOffset {
+    return { '0': this.#at }
+  }
+
+  latest(): Ticket<SourceOffset> {
+    return Ticket.of({ '0': this.#count })
+  }
+
+  limit(end: SourceOffset | null): void {
+    this.#limit = end === null ? null : (end['0'] ?? 0)
+  }
+
+  exhausted(): boolean {
+    return this.#at >= (this.#limit ?? this.#count)
+  }
+
+  arrivalMicros(): number {
+    return 0
+  }
+
+  backlog(): number {
+    return this.#count - this.#at
+  }
+
+  committed(): void {}
+
+  close(): Ticket<void> {
+    return Ticket.of(undefined)
+  }
+}
+
+/** `range`: what `session.range` reads. Options: start, end, step. */
+export const rangeSource: SourceConnector = {
+  name: 'range',
+  schema: () => schema,
+  describe: async options => {
+    const { start, count } = boundsOf(options)
+    return { schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: `range from ${start}, ${count} rows` }
+  },
+  open: context => new RangeReader(context),
+}
