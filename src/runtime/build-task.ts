@@ -28,7 +28,11 @@ export interface TaskEnvironment {
 }
 
 /** Turns a task's plain description into a running state machine on this thread. Throws EngineErrors for what cannot be built. */
-export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment): { task: Task; sources: readonly string[]; timed: boolean } => {
+export const buildTask = (
+  spec: TaskSpec,
+  host: HostSpec,
+  environment: TaskEnvironment,
+): { task: Task; sources: readonly string[]; timed: boolean } => {
   const watermarks = spec.ops.filter(op => op.kind === 'watermark')
   const state = new ChainState(watermarks.length, environment.clock)
   const outputLayout = RowLayout.of(spec.outputSchema)
@@ -39,7 +43,9 @@ export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvir
   let output: TaskOutput
   let chainOutput: ChainOutput
   if (spec.output.kind === 'rings') {
-    const outlets = spec.output.edges.map(edge => new RingOutlet(new RingWriter(edge.buffer, edge.offset), outputLayout, state, bells(edge)))
+    const outlets = spec.output.edges.map(
+      edge => new RingOutlet(new RingWriter(edge.buffer, edge.offset), outputLayout, state, bells(edge)),
+    )
     output = new RingsOutput(outlets, state)
     const { partitioning } = spec.output
     if (outlets.length === 1) chainOutput = { kind: 'records', layout: outputLayout, out: outlets[0] }
@@ -105,7 +111,8 @@ export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvir
       state.registers[ARRIVAL] = micros
     })
     const fields = columns.map(ordinal => schema.fields[ordinal])
-    chainInput = reader.rows === 'records' ? { kind: 'records', layout: inputLayout } : { kind: 'objects', schema: structType(fields), columns }
+    chainInput =
+      reader.rows === 'records' ? { kind: 'records', layout: inputLayout } : { kind: 'objects', schema: structType(fields), columns }
   }
 
   const chain = compileChain({

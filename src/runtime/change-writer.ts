@@ -1,5 +1,5 @@
-import type { ChangeLog } from '../state/keyed-store.ts'
 import { deleteBytes, encodeDelete, encodePut, putBytes } from '../state/change-record.ts'
+import type { ChangeLog } from '../state/keyed-store.ts'
 
 const CHUNK_BYTES = 256 * 1024
 
@@ -13,7 +13,15 @@ export class ChangeWriter implements ChangeLog {
     this.#send = send
   }
 
-  put(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void {
+  put(
+    hash: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): void {
     const chunk = this.#room(putBytes(keyLength, valueLength))
     this.#used = encodePut(chunk, this.#used, hash, key, keyOffset, keyLength, value, valueOffset, valueLength)
   }

@@ -60,15 +60,18 @@ export class EventLoopHost {
   }
 
   readonly #turn = (): void => {
-    if (this.#stopped) return this.#finish()
+    if (this.#stopped) {
+      this.#finish()
+      return
+    }
     const until = performance.now() + SLICE_MILLIS
     let progressed = false
     while (this.#stepAll()) {
       progressed = true
       if (performance.now() > until) break
     }
-    if (this.tasks.every(task => task.isDone)) return this.#finish()
-    if (this.#idle.shouldSleep(progressed)) void this.#sleep()
+    if (this.tasks.every(task => task.isDone)) this.#finish()
+    else if (this.#idle.shouldSleep(progressed)) void this.#sleep()
     else setImmediate(this.#turn)
   }
 

@@ -86,7 +86,13 @@ export class Task implements InputEvents {
 
   /** True while something asynchronous is under way that nothing but polling will notice. */
   get isWaiting(): boolean {
-    return this.#opening.length > 0 || this.#latest.length > 0 || this.#closing !== null || !this.#parts.output.settled || this.#parts.state.outputFull
+    return (
+      this.#opening.length > 0 ||
+      this.#latest.length > 0 ||
+      this.#closing !== null ||
+      !this.#parts.output.settled ||
+      this.#parts.state.outputFull
+    )
   }
 
   command(command: TaskCommand): void {
@@ -202,7 +208,7 @@ export class Task implements InputEvents {
     const policy = this.#policy
     if (policy === null) throw new Error('a barrier outside an epoch')
     // At most one epoch is being sealed: what is left of the one before is written first.
-    this.#work.push(() => this.#sealing === null || (this.#sealSlice(), false))
+    this.#work.push(() => this.#finishSealing())
     for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.finishEpoch(policy, CURSOR_ROWS))
     this.#work.push(() => {
       this.#seal(policy)
@@ -212,7 +218,7 @@ export class Task implements InputEvents {
 
   onEnd(): void {
     this.#work.push(
-      () => this.#sealing === null || (this.#sealSlice(), false),
+      () => this.#finishSealing(),
       () => {
         this.#parts.output.end()
         return true
@@ -281,6 +287,13 @@ export class Task implements InputEvents {
       ({ operatorId }) =>
         new ChangeWriter(chunk => report({ kind: 'changes', task: this.id, operatorId, epoch, chunk }, [chunk.buffer as ArrayBuffer])),
     )
+  }
+
+  /** A cursor: true once the epoch before is written. */
+  #finishSealing(): boolean {
+    if (this.#sealing === null) return true
+    this.#sealSlice()
+    return false
   }
 
   #sealSlice(): void {

@@ -52,7 +52,8 @@ export class WorkerPool {
     this.#ports.set(spec.host, port1)
     const start: WorkerStart = { port: port2, spec, modules, functions }
     this.#pool.run(start, { transferList: [port2] }).catch((error: unknown) => {
-      if (!this.#closing) onDeath(new EngineError('WORKER_DIED', { host: spec.host, reason: error instanceof Error ? error.message : String(error) }, error))
+      if (!this.#closing)
+        onDeath(new EngineError('WORKER_DIED', { host: spec.host, reason: error instanceof Error ? error.message : String(error) }, error))
     })
   }
 

@@ -6,9 +6,7 @@ import type { TaskCommand, TaskReport } from './control-protocol.ts'
 import type { HostSpec } from './task-spec.ts'
 
 /** What the coordinator sends to a worker. */
-export type WorkerMessage =
-  | { readonly kind: 'command'; readonly task: string; readonly command: TaskCommand }
-  | { readonly kind: 'stop' }
+export type WorkerMessage = { readonly kind: 'command'; readonly task: string; readonly command: TaskCommand } | { readonly kind: 'stop' }
 
 export interface WorkerStart {
   readonly port: MessagePort
