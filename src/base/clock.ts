@@ -1,12 +1,20 @@
 /** Micros since 1970 as a double, from a clock that does not go back. */
 export type Clock = () => number
 
+const monotonicMicros = (): number => {
+  const [seconds, nanos] = process.hrtime()
+  return seconds * 1e6 + nanos / 1e3
+}
+
+/** The wall clock at the monotonic clock's zero, in micros: what the threads of a query agree on. */
+export const clockBase = (): number => (performance.timeOrigin + performance.now()) * 1000 - monotonicMicros()
+
 /**
- * The platform's clock, with one base for all threads of a query: `performance.timeOrigin` differs from thread to thread, so each thread corrects its own
- * origin to the given one. A call takes some 55 ns; the engine makes one per burst.
+ * The platform's clock. Threads that are given the same base agree to the micro: `performance.timeOrigin` differs from thread to thread, and follows the wall
+ * clock if that is set in between. A call takes some 55 ns; the engine makes one per burst.
  */
-export const systemClock = (): Clock => {
-  const originMicros = performance.timeOrigin * 1000
+export const systemClock = (base = clockBase()): Clock => {
+  const originMicros = base + monotonicMicros() - performance.now() * 1000
   return () => originMicros + performance.now() * 1000
 }
 

@@ -2,7 +2,7 @@ import { Histogram, type LatencySnapshot } from 'native-free-buffers'
 import type { Clock } from '../base/clock.ts'
 import { errorFromWire } from '../base/errors.ts'
 import type { SinkToken, SourceOffset } from '../connector/connector.ts'
-import { buildHost } from '../runtime/build-host.ts'
+import { buildEventLoopHost } from '../runtime/build-host.ts'
 import type { TaskCommand, TaskReport } from '../runtime/control-protocol.ts'
 import type { EventLoopHost } from '../runtime/event-loop-host.ts'
 import { WorkerPool } from '../runtime/worker-handle.ts'
@@ -98,7 +98,7 @@ export class Attempt {
     }
     const local = deployment.hosts.find(host => host.host === CALLER)
     if (local !== undefined) {
-      this.#local = buildHost(local, report, clock)
+      this.#local = buildEventLoopHost(local, report, clock)
       void this.#local.run()
     }
   }

@@ -4,7 +4,7 @@ import type { OutputMode } from '../plan/logical-plan.ts'
 import type { ChainOp, Exchange, PhysicalPlan, Stage } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
 import { RowLayout } from '../record/row-layout.ts'
-import { BELL_STRIDE } from '../runtime/build-host.ts'
+import { bellBytes } from '../runtime/bells.ts'
 import type { EdgeSpec, HostSpec, InputSpec, OutputSpec, RestoreSpec, TableSpec, TaskSpec } from '../runtime/task-spec.ts'
 
 /** The caller's thread is host 0; workers are 1 … N. */
@@ -107,6 +107,7 @@ export interface DeployInput {
   readonly persists: boolean
   readonly attempt: string
   readonly idle: HostSpec['idle']
+  readonly clockBase: number
   readonly start: (sourceId: string) => SourceOffset | null
   readonly metadataFolder: (sourceId: string) => string | null
   readonly restore: (stage: PlacedStage) => readonly RestoreSpec[]
@@ -124,7 +125,7 @@ export interface Deployment {
 /** Lays out rings, doorbells and histograms in shared memory, and writes down what each host must build. */
 export const deploy = (input: DeployInput): Deployment => {
   const { stages, sink, workers } = input
-  const bells = new SharedArrayBuffer(BELL_STRIDE * (workers + 1))
+  const bells = new SharedArrayBuffer(bellBytes(workers + 1))
   const edges = layOutEdges(stages)
   const last = stages.findIndex(stage => stage.output === null)
   const meters: Record<string, { processing: number; endToEnd: number }> = {}
@@ -168,10 +169,17 @@ export const deploy = (input: DeployInput): Deployment => {
       metrics,
       meters,
       idle: host === CALLER ? 'park' : input.idle,
+      loop: host !== CALLER && own.every(task => needsNoEventLoop(task, input)) ? 'blocking' : 'eventLoop',
+      clockBase: input.clockBase,
     })
   }
   return { hosts, bells, metrics, meters }
 }
+
+/** True for a task that touches rings, or a source and sink that never wait for the world. */
+const needsNoEventLoop = ({ input, output }: TaskSpec, { sourceOf, sink }: DeployInput): boolean =>
+  (input.kind === 'rings' || sourceOf(input.sourceId).description.home === 'anywhere') &&
+  (output.kind === 'rings' || sink.description.home === 'anywhere')
 
 /** `edges[from][fromPartition][toPartition]`. */
 type Edges = readonly (readonly (readonly EdgeSpec[])[])[]

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { clockBase } from '../base/clock.ts'
 import { EngineError } from '../base/errors.ts'
 import type { SinkCommitter, SinkToken, SourceOffset } from '../connector/connector.ts'
 import { sinkConnector } from '../connector/registry.ts'
@@ -327,6 +328,7 @@ export class QueryRun {
       persists: folder !== null,
       attempt: attemptId,
       idle: options.idle,
+      clockBase: clockBase(),
       start: id => this.#positions[id] ?? null,
       metadataFolder: id => folder?.sourceFolder(id) ?? null,
       restore: stage => this.#restoreOf(stage),

@@ -1,22 +1,21 @@
-import { Doorbell } from 'native-free-buffers'
+import type { Doorbell } from 'native-free-buffers'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { StaticTable } from '../operator/static-table.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
+import { bellOf } from './bells.ts'
+import { BlockingHost } from './blocking-host.ts'
 import { buildTask } from './build-task.ts'
 import type { TaskReport } from './control-protocol.ts'
 import { EventLoopHost } from './event-loop-host.ts'
 import { restoreTask } from './restore-task.ts'
+import type { Task } from './task.ts'
 import type { HostSpec } from './task-spec.ts'
 
-export const BELL_STRIDE = 128
+type Report = (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
 
-/** Builds all tasks of one host on this thread. Throws EngineErrors for what cannot be built. */
-export const buildHost = (
-  spec: HostSpec,
-  report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void,
-  clock: Clock = systemClock(),
-): EventLoopHost => {
+/** The tasks of one host, built on this thread. `timed`: some task must be asked by the clock whether it has rows. Throws EngineErrors for what cannot be built. */
+const buildTasks = (spec: HostSpec, report: Report, clock: Clock, wake: () => void): { tasks: Task[]; bell: Doorbell; timed: boolean } => {
   const tables = new Map(
     spec.tables.map(table => {
       const rows = new RecordBuffer(RowLayout.of(table.schema), table.bytes.length + 64)
@@ -24,16 +23,24 @@ export const buildHost = (
       return [table.tableId, new StaticTable(table.schema, rows, table.keys)] as const
     }),
   )
-  let host: EventLoopHost | null = null
-  const wake = (): void => host?.wake()
   const built = spec.tasks.map(task => buildTask(task, spec, { clock, tables, report, wake, restore: restoreTask }))
-  host = new EventLoopHost(
-    built.map(({ task }) => task),
-    {
-      idle: spec.idle,
-      bell: new Doorbell(spec.bells, spec.host * BELL_STRIDE),
-      timed: built.some(({ timed }) => timed),
-    },
-  )
+  return {
+    tasks: built.map(({ task }) => task),
+    bell: bellOf(spec.bells, spec.host),
+    timed: built.some(({ timed }) => timed),
+  }
+}
+
+/** A host whose tasks live among timers, sockets and messages. */
+export const buildEventLoopHost = (spec: HostSpec, report: Report, clock: Clock = systemClock(spec.clockBase)): EventLoopHost => {
+  let host: EventLoopHost | null = null
+  const { tasks, bell, timed } = buildTasks(spec, report, clock, () => host?.wake())
+  host = new EventLoopHost(tasks, { idle: spec.idle, bell, timed })
   return host
+}
+
+/** A host that owns its thread. `receive` looks whether the coordinator has said something. */
+export const buildBlockingHost = (spec: HostSpec, report: Report, receive: (tasks: readonly Task[]) => boolean): BlockingHost => {
+  const { tasks, bell, timed } = buildTasks(spec, report, systemClock(spec.clockBase), () => {})
+  return new BlockingHost(tasks, { idle: spec.idle, bell, timed, receive: () => receive(tasks) })
 }

@@ -1,4 +1,4 @@
-import { Doorbell, Histogram, RingReader, RingWriter } from 'native-free-buffers'
+import { Histogram, RingReader, RingWriter } from 'native-free-buffers'
 import type { Clock } from '../base/clock.ts'
 import type { Ticket } from '../connector/connector.ts'
 import { sinkConnector, sourceConnector } from '../connector/registry.ts'
@@ -8,13 +8,14 @@ import type { StaticTable } from '../operator/static-table.ts'
 import { structType } from '../record/data-type.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
+import { bellOf } from './bells.ts'
 import type { TaskReport } from './control-protocol.ts'
 import { LatencyMeter } from './latency-meter.ts'
 import { RingOutlet } from './ring-outlet.ts'
 import { Task } from './task.ts'
 import { RingsInput, SourceInput, type TaskInput } from './task-input.ts'
 import { ObjectSinkOutput, RecordSinkOutput, RingsOutput, type TaskOutput } from './task-output.ts'
-import type { EdgeSpec, HostSpec, TaskSpec } from './task-spec.ts'
+import type { HostSpec, TaskSpec } from './task-spec.ts'
 
 /** What a thread gives to the tasks that it builds. */
 export interface TaskEnvironment {
@@ -38,13 +39,12 @@ export const buildTask = (
   const outputLayout = RowLayout.of(spec.outputSchema)
   const opening: Ticket<void>[] = []
 
-  const bells = (edge: EdgeSpec): Doorbell => new Doorbell(host.bells, edge.consumerHost * 128)
   let meter: LatencyMeter | null = null
   let output: TaskOutput
   let chainOutput: ChainOutput
   if (spec.output.kind === 'rings') {
     const outlets = spec.output.edges.map(
-      edge => new RingOutlet(new RingWriter(edge.buffer, edge.offset), outputLayout, state, bells(edge)),
+      edge => new RingOutlet(new RingWriter(edge.buffer, edge.offset), outputLayout, state, bellOf(host.bells, edge.consumerHost)),
     )
     output = new RingsOutput(outlets, state)
     const { partitioning } = spec.output

@@ -94,4 +94,8 @@ export interface HostSpec {
   readonly metrics: SharedArrayBuffer
   readonly meters: Readonly<Record<string, { readonly processing: number; readonly endToEnd: number }>>
   readonly idle: 'spin' | 'adaptive' | 'park'
+  /** A host whose tasks need no event loop parks on a futex, which is sooner to sleep and sooner to wake. */
+  readonly loop: 'blocking' | 'eventLoop'
+  /** See `clockBase`. */
+  readonly clockBase: number
 }

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
+import type { Doorbell } from 'native-free-buffers'
 import { Piscina } from 'piscina'
 import { EngineError } from '../base/errors.ts'
+import { bellOf } from './bells.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
 import type { HostSpec } from './task-spec.ts'
 import type { WorkerMessage, WorkerStart } from './worker-main.ts'
@@ -17,6 +19,7 @@ const workerFile = (): string => {
 export class WorkerPool {
   readonly #pool: Piscina
   readonly #ports = new Map<number, { postMessage(message: WorkerMessage): void; close(): void }>()
+  readonly #bells = new Map<number, Doorbell>()
   #closing = false
 
   constructor(workers: number, resourceLimits: { maxOldGenerationSizeMb?: number } = {}) {
@@ -50,6 +53,7 @@ export class WorkerPool {
     const { port1, port2 } = new MessageChannel()
     port1.on('message', onReport)
     this.#ports.set(spec.host, port1)
+    this.#bells.set(spec.host, bellOf(spec.bells, spec.host))
     const start: WorkerStart = { port: port2, spec, modules, functions }
     this.#pool.run(start, { transferList: [port2] }).catch((error: unknown) => {
       if (!this.#closing)
@@ -59,6 +63,8 @@ export class WorkerPool {
 
   send(host: number, task: string, command: TaskCommand): void {
     this.#ports.get(host)?.postMessage({ kind: 'command', task, command })
+    // A host that is parked on its doorbell has no event loop that could see the message.
+    this.#bells.get(host)?.ring()
   }
 
   /** Ends all threads, whatever they do. */

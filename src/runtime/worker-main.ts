@@ -1,8 +1,9 @@
-import type { MessagePort } from 'node:worker_threads'
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { errorToWire } from '../base/errors.ts'
 import { registerModuleFunction } from '../expression/user-function.ts'
-import { buildHost } from './build-host.ts'
+import { buildBlockingHost, buildEventLoopHost } from './build-host.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
+import type { Task } from './task.ts'
 import type { HostSpec } from './task-spec.ts'
 
 /** What the coordinator sends to a worker. */
@@ -23,17 +24,39 @@ export default async ({ port, spec, modules, functions }: WorkerStart): Promise<
   try {
     for (const module of modules) await import(module)
     for (const { url, name } of functions) registerModuleFunction(url, name, ((await import(url)) as Record<string, unknown>)[name])
-    const host = buildHost(spec, report)
-    port.on('message', (message: WorkerMessage) => {
-      if (message.kind === 'stop') host.stop()
-      else host.tasks.find(task => task.id === message.task)?.command(message.command)
-      host.wake()
-    })
-    await host.run()
+    if (spec.loop === 'blocking') runBlocking(port, spec, report)
+    else await runOnEventLoop(port, spec, report)
   } catch (error) {
     report({ kind: 'failed', task: spec.tasks[0]?.id ?? '', error: errorToWire(error) })
   } finally {
     // Messages that are on their way still arrive; nothing more comes in.
     port.close()
   }
+}
+
+type Report = (message: TaskReport, transfer?: readonly ArrayBuffer[]) => void
+
+const deliver = (tasks: readonly Task[], message: WorkerMessage): boolean => {
+  if (message.kind === 'stop') return false
+  tasks.find(task => task.id === message.task)?.command(message.command)
+  return true
+}
+
+const runOnEventLoop = async (port: MessagePort, spec: HostSpec, report: Report): Promise<void> => {
+  const host = buildEventLoopHost(spec, report)
+  port.on('message', (message: WorkerMessage) => {
+    if (!deliver(host.tasks, message)) host.stop()
+    host.wake()
+  })
+  await host.run()
+}
+
+const runBlocking = (port: MessagePort, spec: HostSpec, report: Report): void => {
+  const host = buildBlockingHost(spec, report, tasks => {
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+      if (!deliver(tasks, next.message as WorkerMessage)) return false
+    }
+    return true
+  })
+  host.run()
 }
