@@ -1,0 +1,121 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { Doorbell, Histogram, IdleStrategy, type IdleStrategyName, RingReader, RingWriter } from 'native-free-buffers'
+
+/** One side of the `hop` benchmark. */
+export interface HopInput {
+  readonly role: 'ping' | 'pong' | 'produce' | 'consume'
+  readonly idle: IdleStrategyName
+  readonly incoming: SharedArrayBuffer
+  readonly outgoing: SharedArrayBuffer
+  readonly bells: SharedArrayBuffer
+  readonly ownBell: number
+  readonly otherBell: number
+  readonly latency: SharedArrayBuffer
+  readonly warmup: number
+  readonly count: number
+  readonly payloadBytes: number
+}
+
+export interface HopAnswer {
+  readonly sum: number
+  readonly millis: number
+}
+
+const input = workerData as HopInput
+const total = input.warmup + input.count
+const PARK_MILLIS = 100
+
+const ping = (): HopAnswer => {
+  const [reader, writer] = [new RingReader(input.incoming, 0), new RingWriter(input.outgoing, 0)]
+  const [own, other] = [new Doorbell(input.bells, input.ownBell), new Doorbell(input.bells, input.otherBell)]
+  const idle = new IdleStrategy(input.idle)
+  const histogram = new Histogram(input.latency)
+  const hasWork = (): boolean => reader.peekKind() !== 0
+  let sum = 0
+  let before = performance.now()
+  for (let i = 0; i < total; i++) {
+    const to = writer.claim(input.payloadBytes)
+    writer.f64[to >> 3] = i
+    writer.commit(1, input.payloadBytes, 0)
+    writer.publish()
+    other.ring()
+    let p = reader.next()
+    while (p < 0) {
+      if (idle.shouldSleep(false)) own.park(PARK_MILLIS, hasWork)
+      p = reader.next()
+    }
+    idle.shouldSleep(true)
+    sum += reader.f64[p >> 3]
+    reader.release()
+    // The clock is read once a round trip: its price is part of the figure.
+    const now = performance.now()
+    if (i >= input.warmup) histogram.record((now - before) * 1000)
+    before = now
+  }
+  return { sum, millis: 0 }
+}
+
+const pong = (): HopAnswer => {
+  const [reader, writer] = [new RingReader(input.incoming, 0), new RingWriter(input.outgoing, 0)]
+  const [own, other] = [new Doorbell(input.bells, input.ownBell), new Doorbell(input.bells, input.otherBell)]
+  const idle = new IdleStrategy(input.idle)
+  const hasWork = (): boolean => reader.peekKind() !== 0
+  let sum = 0
+  for (let i = 0; i < total; i++) {
+    let p = reader.next()
+    while (p < 0) {
+      if (idle.shouldSleep(false)) own.park(PARK_MILLIS, hasWork)
+      p = reader.next()
+    }
+    idle.shouldSleep(true)
+    const value = reader.f64[p >> 3]
+    reader.release()
+    const to = writer.claim(input.payloadBytes)
+    writer.f64[to >> 3] = value
+    writer.commit(1, input.payloadBytes, 0)
+    writer.publish()
+    other.ring()
+    sum += value
+  }
+  return { sum, millis: 0 }
+}
+
+const produce = (): HopAnswer => {
+  const writer = new RingWriter(input.outgoing, 0)
+  const { f64 } = writer
+  const { payloadBytes } = input
+  const words = payloadBytes >> 3
+  for (let i = 0; i < total; i++) {
+    let p = writer.claim(payloadBytes)
+    while (p < 0) {
+      writer.publish()
+      p = writer.claim(payloadBytes)
+    }
+    const at = p >> 3
+    for (let j = 0; j < words; j++) f64[at + j] = i + j
+    writer.commit(1, payloadBytes, 0)
+  }
+  writer.publish()
+  return { sum: 0, millis: 0 }
+}
+
+const consume = (): HopAnswer => {
+  const reader = new RingReader(input.incoming, 0)
+  const { f64 } = reader
+  const words = input.payloadBytes >> 3
+  let [sum, seen, startedAt] = [0, 0, 0]
+  while (seen < total) {
+    // A burst, as a task would take it: at most 256 records between two releases.
+    for (let k = 0; k < 256; k++) {
+      const p = reader.next()
+      if (p < 0) break
+      if (seen++ === input.warmup) startedAt = performance.now()
+      const at = p >> 3
+      for (let j = 0; j < words; j++) sum += f64[at + j]
+    }
+    reader.release()
+  }
+  return { sum, millis: performance.now() - startedAt }
+}
+
+parentPort?.postMessage({ ping, pong, produce, consume }[input.role]())
