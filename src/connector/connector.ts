@@ -89,7 +89,10 @@ export interface RecordReader extends ReaderBase {
   readonly rows: 'records'
   /** Given a function to call when rows may have come by the event loop while the engine waits. */
   onReady?(wake: () => void): void
-  /** Appends up to `budget` rows. Returns how many; 0 means nothing now. Throws an EngineError when the source fails for good. */
+  /**
+   * Appends up to `budget` rows. Returns how many; 0 means nothing now. A reader that knows when rows arrived sets `out.arrivalMicros` before it writes them; it is
+   * the time of the call otherwise. Throws an EngineError when the source fails for good.
+   */
   poll(out: RecordBuffer, budget: number): number
 }
 

@@ -42,9 +42,11 @@ class RateReader implements RecordReader {
     const from = this.#at
     const writer = this.#writer
     for (; this.#at < end; this.#at++) {
+      const dueMicros = this.#startMicros + (this.#at * 1e6) / this.#perSecond
+      // A row arrives when it is due, not when the query gets round to asking: latencies are those of an open loop.
+      out.arrivalMicros = dueMicros
       writer.start(out, 0)
-      if (this.#timestampLeaf >= 0)
-        writer.setLongNumber(this.#timestampLeaf, Math.floor(this.#startMicros + (this.#at * 1e6) / this.#perSecond))
+      if (this.#timestampLeaf >= 0) writer.setLongNumber(this.#timestampLeaf, Math.floor(dueMicros))
       if (this.#valueLeaf >= 0) writer.setLongNumber(this.#valueLeaf, this.#at)
       writer.finish()
     }
@@ -81,8 +83,9 @@ class RateReader implements RecordReader {
     return Ticket.of(undefined)
   }
 
+  /** Rows whose time has come; the first one's is the start itself. */
   #due(): number {
-    return Math.max(this.#at, Math.floor(((this.#clock() - this.#startMicros) * this.#perSecond) / 1e6))
+    return Math.max(this.#at, Math.floor(((this.#clock() - this.#startMicros) * this.#perSecond) / 1e6) + 1)
   }
 }
 
