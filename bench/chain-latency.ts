@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { col, Trigger } from 'walkway'
+import { measureFloor } from './engine/floor.ts'
+import { sessionOf } from './engine/throughput.ts'
+import type { Benchmark, Figures, Size } from './kit/benchmark.ts'
+import { latencyFigures } from './kit/statistics.ts'
+
+const PER_SECOND = 100_000
+
+/**
+ * An open-loop source, 100,000 rows a second, on one worker → exchange by key → map → sink on two workers, so half of the rows cross threads. From the instant when a
+ * row was due to the sink. Without checkpoints and with one a second, beside the worst stall of a thread that does nothing but look at the clock.
+ */
+export const chainLatency: Benchmark = {
+  name: 'chain-latency',
+  question: 'How long is a row under way through an exchange, with and without checkpoints?',
+  rounds: 3,
+  warmups: 0,
+  marks: { plainP50Micros: { atMost: 10 }, plainP99Micros: { atMost: 100 } },
+  run: async size => {
+    const floor = await measureFloor(size === 'full' ? 3000 : 100)
+    const plain = await measure(size, null)
+    const folder = mkdtempSync(join(tmpdir(), 'walkway-bench-'))
+    try {
+      const checkpointed = await measure(size, folder)
+      return {
+        wrong: plain.wrong ?? checkpointed.wrong,
+        figures: {
+          ...floor,
+          ...latencyFigures('plain', plain.latency),
+          ...latencyFigures('checkpointed', checkpointed.latency),
+        },
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+}
+
+interface Measured {
+  readonly wrong: string | null
+  readonly latency: { readonly p50: number; readonly p90: number; readonly p99: number; readonly p999: number; readonly max: number }
+}
+
+const measure = async (size: Size, checkpoint: string | null): Promise<Measured> => {
+  const query = await sessionOf('local[2]', { idleStrategy: 'spin' })
+    .readStream.format('rate')
+    .option('rowsPerSecond', PER_SECOND)
+    .load()
+    .withColumn('key', col('value').mod(1000))
+    .repartition(2, 'key')
+    .withColumn('mapped', col('value').plus(1))
+    .writeStream.format('noop')
+    .outputMode('append')
+    .trigger(Trigger.realTime(size === 'full' ? '1 second' : '100 milliseconds'))
+    .options(checkpoint === null ? {} : { checkpointLocation: checkpoint })
+    .start()
+  const epochs = size === 'full' ? [3, 10] : [1, 3]
+  while (query.recentProgress.length < epochs[1]) {
+    if (query.exception !== null) throw query.exception
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  await query.stop()
+  const measured = query.recentProgress.slice(epochs[0], epochs[1])
+  const all = query.recentProgress
+  const [rowsIn, rowsOut] = [
+    all.reduce((sum, { numInputRows }) => sum + numInputRows, 0),
+    all.reduce((sum, { sink }) => sum + sink.numOutputRows, 0),
+  ]
+  const median = (pick: (latency: Figures) => number): number => {
+    const values = measured.map(({ latencies }) => pick(latencies.e2eLatencyMs as unknown as Figures) * 1000).sort((a, b) => a - b)
+    return values[values.length >> 1]
+  }
+  return {
+    wrong: rowsIn === rowsOut && rowsIn > 0 ? null : `${rowsIn} rows went in and ${rowsOut} came out`,
+    latency: {
+      p50: median(({ p50 }) => p50),
+      p90: median(({ p90 }) => p90),
+      p99: median(({ p99 }) => p99),
+      p999: median(({ p999 }) => p999),
+      max: Math.max(...measured.map(({ latencies }) => latencies.e2eLatencyMs.max * 1000)),
+    },
+  }
+}

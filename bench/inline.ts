@@ -1,0 +1,78 @@
+import { col, count, Trigger, WalkwaySession } from 'walkway'
+import type { Benchmark, Figures } from './kit/benchmark.ts'
+
+const KEYS = 1000
+
+interface Tick {
+  readonly key: string
+  readonly price: number
+}
+
+const ticks: readonly Tick[] = Array.from({ length: 4096 }, (_, i) => ({ key: `key-${(i * 7919) % KEYS}`, price: (i * 31) % 100 }))
+
+/** push of an object → filter → count by key → callback, on the caller's thread; beside the same by hand. */
+export const inline: Benchmark = {
+  name: 'inline',
+  question: 'How many nanoseconds does a pushed object take through filter, keyed count and callback on the caller’s thread?',
+  rounds: 5,
+  warmups: 2,
+  marks: { inlineNanosPerEvent: { atMost: 150 } },
+  run: async size => {
+    const events = size === 'full' ? 2_000_000 : 20_000
+    const [engine, byHand] = [await throughEngine(events), byHandCount(events)]
+    const wrong =
+      engine.sum === byHand.sum && engine.rows === byHand.rows
+        ? null
+        : `${engine.rows} rows, sum ${engine.sum}: expected ${byHand.rows} and ${byHand.sum}`
+    return { wrong, figures: { inlineNanosPerEvent: engine.nanos, byHandNanosPerEvent: byHand.nanos } satisfies Figures }
+  },
+}
+
+interface Answer {
+  readonly rows: number
+  readonly sum: number
+  readonly nanos: number
+}
+
+const throughEngine = async (events: number): Promise<Answer> => {
+  const session = WalkwaySession.builder().master('inline').create()
+  const stream = session.pushStream('key STRING NOT NULL, price INT NOT NULL')
+  let [rows, sum] = [0, 0]
+  const query = await stream
+    .toDF()
+    .filter(col('price').geq(10))
+    .groupBy('key')
+    .agg(count('*').alias('n'))
+    .writeStream.outputMode('update')
+    .trigger(Trigger.realTime('1 second'))
+    .foreach(row => {
+      rows++
+      sum += row.n as number
+    })
+    .start()
+  const begun = performance.now()
+  for (let i = 0; i < events; i++) {
+    if (!stream.push(ticks[i & 4095] as unknown as Record<string, unknown>)) throw new Error('a push was refused')
+  }
+  const nanos = ((performance.now() - begun) * 1e6) / events
+  await query.stop()
+  return { rows, sum, nanos }
+}
+
+const byHandCount = (events: number): Answer => {
+  const counts = new Map<string, number>()
+  let [rows, sum] = [0, 0]
+  const callback = (row: { key: string; n: number }): void => {
+    rows++
+    sum += row.n
+  }
+  const begun = performance.now()
+  for (let i = 0; i < events; i++) {
+    const { key, price } = ticks[i & 4095]
+    if (price < 10) continue
+    const n = (counts.get(key) ?? 0) + 1
+    counts.set(key, n)
+    callback({ key, n })
+  }
+  return { rows, sum, nanos: ((performance.now() - begun) * 1e6) / events }
+}
