@@ -1,0 +1,45 @@
+// A program of a user's, in a process of its own so that it can be killed: counts events per second and key from a folder of JSON files into another, exactly once.
+import { count, parseTrigger, sum, WalkwaySession, window } from '../../../dist/index.js'
+
+const { input, output, checkpoint, master, trigger, switches = [], finish = false, options = {} } = JSON.parse(process.argv[2])
+const say = (kind, rest = {}) => process.stdout.write(`${JSON.stringify({ kind, ...rest })}\n`)
+
+const spark = WalkwaySession.builder().master(master).create()
+spark.streams.addListener({ onQueryProgress: ({ progress }) => say('epoch', { epoch: progress.batchId, mode: progress.mode }) })
+const events = spark.readStream.schema('time TIMESTAMP, key STRING, value BIGINT').option('maxFilesPerTrigger', 2).json(input)
+const totals = events
+  .withWatermark('time', '2 seconds')
+  .groupBy(window('time', '1 second'), 'key')
+  .agg(count('*').alias('events'), sum('value').alias('total'))
+  .select('window.start', 'key', 'events', 'total')
+
+try {
+  const query = await totals.writeStream
+    .format('json')
+    .outputMode('append')
+    .options({ checkpointLocation: checkpoint, ...options })
+    .trigger(parseTrigger(trigger))
+    .start(output)
+  say('started')
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.on(signal, () => {
+      void query.stop()
+      void query.stop()
+    })
+  }
+  let next = 0
+  const timer = switches.length === 0 ? null : setInterval(() => query.setTrigger(parseTrigger(switches[next++ % switches.length])), 35)
+  const settled = query.awaitTermination()
+  if (finish) {
+    if (timer !== null) clearInterval(timer)
+    if (query.trigger.kind === 'availableNow') await settled
+    else await Promise.race([query.processAllAvailable(), settled])
+    await query.stop()
+  }
+  await settled
+  if (timer !== null) clearInterval(timer)
+  say('stopped')
+} catch (error) {
+  say('failed', { code: error.code, message: String(error) })
+  process.exitCode = 1
+}
