@@ -32,7 +32,14 @@ export const encodePut = (
   return at + RECORD_HEADER_BYTES + keyLength + valueLength
 }
 
-export const encodeDelete = (target: Uint8Array, at: number, hash: number, key: Uint8Array, keyOffset: number, keyLength: number): number => {
+export const encodeDelete = (
+  target: Uint8Array,
+  at: number,
+  hash: number,
+  key: Uint8Array,
+  keyOffset: number,
+  keyLength: number,
+): number => {
   writeHeader(target, at, DELETE, hash, keyLength, 0)
   copyBytes(key, keyOffset, keyLength, target, at + RECORD_HEADER_BYTES)
   return at + RECORD_HEADER_BYTES + keyLength

@@ -18,7 +18,7 @@ export class HandleList {
   }
 
   at(index: number): number {
-    return this.#chunks[index >>> CHUNK_SHIFT][index & (CHUNK_SIZE - 1)]
+    return this.#chunks[index >>> CHUNK_SHIFT][index & (CHUNK_SIZE - 1)] >>> 0
   }
 
   /** Forgets the handles. One chunk is kept for the next time; the others go back to the collector. */

@@ -16,13 +16,23 @@ export const TAG_OFFSET = 8
 export const NEXT_OFFSET = 12
 export const KEY_OFFSET = 16
 const DEAD = 0x40000000
+/** Tags count from 1 on; 0 is an entry that no list names. */
+const NO_TAG = -1
 const NO_BYTES = 0xffffffff
 /** A block for variable bytes: u32 length, u32 capacity, bytes. */
 const VAR_HEADER_BYTES = 8
 
 /** Where the operations of an epoch go. Bytes are valid only during the call. */
 export interface ChangeLog {
-  put(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void
+  put(
+    hash: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): void
   delete(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): void
 }
 
@@ -47,6 +57,8 @@ export class KeyedStore {
   log: ChangeLog | null = null
   /** The log of the epoch that is being sealed; entries about to change go there. */
   #sealLog: ChangeLog | null = null
+  /** The tag of the entries that are being sealed; no entry has it while none are. */
+  #sealTag = NO_TAG
   #dirty = new HandleList()
   #sealing = new HandleList()
   #sealCursor = 0
@@ -71,8 +83,9 @@ export class KeyedStore {
     return this.arena.usedBytes
   }
 
+  /** True from `beginSeal` until `sealSlice` has been through the whole list. */
   get sealing(): boolean {
-    return this.#sealLog !== null
+    return this.#sealTag !== NO_TAG
   }
 
   /** A new entry with a zeroed value. `endMillis` is when it is due; ignored by a store that is not timed. */
@@ -96,7 +109,7 @@ export class KeyedStore {
     const { i32 } = arena.segments[handle >>> arena.segmentShift]
     const at = (((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2
     const tag = i32[at]
-    if (tag === this.tag - 1 && this.#sealLog !== null) this.#write(handle, this.#sealLog)
+    if (tag === this.#sealTag && this.#sealLog !== null) this.#write(handle, this.#sealLog)
     i32[at] = this.tag
     this.#dirty.push(handle)
     this.updatedCount++
@@ -125,13 +138,13 @@ export class KeyedStore {
     const offset = (handle & arena.handleMask) << 3
     const at = (offset + TAG_OFFSET) >> 2
     const tag = i32[at]
-    if (tag === this.tag - 1 && this.#sealLog !== null) this.#write(handle, this.#sealLog)
+    if (tag === this.#sealTag && this.#sealLog !== null) this.#write(handle, this.#sealLog)
     this.index.remove(handle)
     this.removedCount++
     this.log?.delete(i32[offset >> 2], u8, offset + KEY_OFFSET, i32[(offset + 4) >> 2])
     if (tag === this.tag) {
       i32[at] = this.tag | DEAD
-    } else if (this.#sealLog !== null) {
+    } else if (tag === this.#sealTag) {
       i32[at] = this.tag | DEAD
       this.#dirty.push(handle)
     } else {
@@ -140,33 +153,31 @@ export class KeyedStore {
   }
 
   /**
-   * The barrier: what changed until now belongs to the epoch that ends. Without a log the list is only forgotten. The epoch before must be sealed.
-   * `nextLog` takes the operations of the epoch that begins.
+   * The barrier: what changed until now belongs to the epoch that ends. The epoch before must be sealed. `nextLog` takes the operations of the epoch that
+   * begins. Without a log nothing is written, but the list is still gone through, because blocks of removed entries wait in it.
    */
   beginSeal(nextLog: ChangeLog | null): void {
-    if (this.#sealLog !== null) throw new Error('the epoch before is still being sealed')
+    if (this.sealing) throw new Error('the epoch before is still being sealed')
     const list = this.#dirty
     this.#dirty = this.#sealing
     this.#sealing = list
     this.#sealCursor = 0
+    this.#sealTag = this.tag
     this.#sealLog = this.log
     this.log = nextLog
-    this.tag = this.tag === DEAD - 2 ? 1 : this.tag + 1
-    if (this.#sealLog === null) this.#freeDead()
+    this.tag = this.tag === DEAD - 1 ? 1 : this.tag + 1
   }
 
   /** Writes at most `budget` entries of the frozen list. True when all are written. */
   sealSlice(budget: number): boolean {
-    const log = this.#sealLog
-    if (log === null) return true
-    const list = this.#sealing
-    const tag = this.tag - 1
+    if (!this.sealing) return true
+    const [list, log, tag] = [this.#sealing, this.#sealLog, this.#sealTag]
     const end = Math.min(list.length, this.#sealCursor + budget)
     for (let i = this.#sealCursor; i < end; i++) {
       const handle = list.at(i)
       const found = this.#tagOf(handle)
       if (found === tag) {
-        this.#write(handle, log)
+        if (log !== null) this.#write(handle, log)
         this.#setTag(handle, 0)
       } else if (found === (tag | DEAD)) {
         this.#free(handle)
@@ -176,6 +187,7 @@ export class KeyedStore {
     if (end < list.length) return false
     list.clear()
     this.#sealLog = null
+    this.#sealTag = NO_TAG
     return true
   }
 
@@ -230,13 +242,6 @@ export class KeyedStore {
     u8.set(source.subarray(offset, offset + length), at + VAR_HEADER_BYTES)
   }
 
-  /** Drops everything. */
-  clear(): void {
-    const cursor = this.index.cursor()
-    for (let handle = cursor.next(); handle !== 0; handle = cursor.next()) this.remove(handle)
-    this.buckets?.clear()
-  }
-
   #capacity(block: number): number {
     const { arena } = this
     return arena.segments[block >>> arena.segmentShift].i32[(((block & arena.handleMask) << 3) >> 2) + 1]
@@ -250,16 +255,6 @@ export class KeyedStore {
   #setTag(handle: number, tag: number): void {
     const { arena } = this
     arena.segments[handle >>> arena.segmentShift].i32[(((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2] = tag
-  }
-
-  /** Without a log nothing is written, but blocks of removed entries still wait in the list. */
-  #freeDead(): void {
-    const list = this.#sealing
-    for (let i = 0; i < list.length; i++) {
-      const handle = list.at(i)
-      if ((this.#tagOf(handle) & DEAD) !== 0) this.#free(handle)
-    }
-    list.clear()
   }
 
   #free(handle: number): void {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
 import { type ChangeVisitor, readChanges, readInt32 } from './change-record.ts'
@@ -34,7 +34,7 @@ export interface StateFile {
 export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVisitor): void => {
   let bytes: Uint8Array
   try {
-    bytes = readFileSync(path)
+    bytes = readWhole(path)
   } catch (error) {
     throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'it cannot be read' }, error)
   }
@@ -43,13 +43,34 @@ export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVis
   }
   const end = bytes.length - STATE_TRAILER_BYTES
   if (bytes.length !== file.bytes) damaged(`it has ${bytes.length} bytes, expected ${file.bytes}`)
-  if (end < STATE_HEADER_BYTES || readInt32(bytes, 0) !== STATE_MAGIC || readInt32(bytes, end + 4) !== STATE_END) damaged('it is no state file')
+  if (end < STATE_HEADER_BYTES || readInt32(bytes, 0) !== STATE_MAGIC || readInt32(bytes, end + 4) !== STATE_END)
+    damaged('it is no state file')
   if (readInt32(bytes, 4) !== STATE_VERSION) damaged(`its version is ${readInt32(bytes, 4)}, this engine reads ${STATE_VERSION}`)
-  const crc = crc32(bytes.subarray(STATE_HEADER_BYTES, end))
-  if (crc !== file.crc || (readInt32(bytes, end) >>> 0) !== file.crc) damaged('its checksum does not fit')
+  let crc = 0
+  for (let at = STATE_HEADER_BYTES; at < end; at += PIECE_BYTES) crc = updateCrc(crc, bytes.subarray(at, Math.min(end, at + PIECE_BYTES)))
+  if (crc !== file.crc || readInt32(bytes, end) >>> 0 !== file.crc) damaged('its checksum does not fit')
   const nothing = (): void => {}
-  readChanges(bytes, STATE_HEADER_BYTES, end, { put: visitor.put, delete: nothing })
+  const rest = readChanges(bytes, STATE_HEADER_BYTES, end, { put: visitor.put, delete: nothing })
+  if (rest !== end) damaged(`its last record, at byte ${rest}, is not whole`)
   readChanges(bytes, STATE_HEADER_BYTES, end, { put: nothing, delete: visitor.delete })
+}
+
+const PIECE_BYTES = 2 ** 29
+
+/** `readFileSync` stops at 2 GiB; merged state does not. */
+const readWhole = (path: string): Uint8Array => {
+  const handle = openSync(path, 'r')
+  try {
+    const bytes = new Uint8Array(fstatSync(handle).size)
+    for (let at = 0; at < bytes.length; ) {
+      const count = readSync(handle, bytes, at, Math.min(PIECE_BYTES, bytes.length - at), at)
+      if (count === 0) throw new Error(`it ends at byte ${at}`)
+      at += count
+    }
+    return bytes
+  } finally {
+    closeSync(handle)
+  }
 }
 
 const words = (first: number, second: number): Uint8Array => {

@@ -3,8 +3,10 @@
  * is one bucket. The chain's links stand in the entries themselves, so a key costs nothing here beyond its bucket.
  */
 export class TimeBuckets {
-  readonly #heads = new Map<number, number>()
+  readonly #buckets = new Map<number, Bucket>()
   readonly #heap: number[] = []
+  /** Buckets used lately, by a hash of their end: rows come for few ends at a time, and a Map costs more than the rest of an insertion. */
+  readonly #recent: Bucket[] = new Array(RECENT).fill(NONE)
 
   get isEmpty(): boolean {
     return this.#heap.length === 0
@@ -17,25 +19,38 @@ export class TimeBuckets {
 
   /** Puts a handle at the head of its bucket. Returns the handle that stood there (0: none), which the caller keeps as the link to the next. */
   add(endMillis: number, handle: number): number {
-    const previous = this.#heads.get(endMillis)
-    this.#heads.set(endMillis, handle)
-    if (previous !== undefined) return previous
-    this.#up(endMillis)
-    return 0
+    const place = placeOf(endMillis)
+    let bucket = this.#recent[place]
+    if (bucket.end !== endMillis) {
+      bucket = this.#buckets.get(endMillis) ?? this.#open(endMillis)
+      this.#recent[place] = bucket
+    }
+    const previous = bucket.head
+    bucket.head = handle
+    return previous
   }
 
   /** Takes the bucket with the least end away and returns the head of its chain. */
   take(): number {
     const end = this.#heap[0]
-    const head = this.#heads.get(end) ?? 0
-    this.#heads.delete(end)
+    const head = this.#buckets.get(end)?.head ?? 0
+    this.#buckets.delete(end)
+    if (this.#recent[placeOf(end)].end === end) this.#recent[placeOf(end)] = NONE
     this.#down()
     return head
   }
 
   clear(): void {
-    this.#heads.clear()
+    this.#buckets.clear()
+    this.#recent.fill(NONE)
     this.#heap.length = 0
+  }
+
+  #open(end: number): Bucket {
+    const bucket = new Bucket(end)
+    this.#buckets.set(end, bucket)
+    this.#up(end)
+    return bucket
   }
 
   #up(end: number): void {
@@ -68,3 +83,17 @@ export class TimeBuckets {
     heap[at] = last
   }
 }
+
+class Bucket {
+  readonly end: number
+  head = 0
+
+  constructor(end: number) {
+    this.end = end
+  }
+}
+
+const RECENT = 64
+const NONE = new Bucket(Number.NaN)
+
+const placeOf = (end: number): number => Math.imul(end, 0x9e3779b1) >>> 26
