@@ -458,6 +458,8 @@ export class QueryRun {
     let policy = this.#policy('realTime')
     let begun = performance.now()
     let outcome = attempt.follow(policy.epoch)
+    // Awaited only after the pause, which fails first when the attempt does.
+    outcome.catch(() => {})
     attempt.beginEpoch(policy, null)
     for (;;) {
       const { intervalMillis } = this.#trigger.kind === 'realTime' ? this.#trigger : { intervalMillis: 0 }
