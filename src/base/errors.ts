@@ -104,6 +104,15 @@ const table = {
   FOREACH_FAILED: { fate: 'user', message: 'The function of the sink threw: {reason}.' },
   LINE_TOO_LONG: { fate: 'user', message: 'A line of {path} is longer than {limit} bytes.' },
   STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows.' },
+  SINK_CONFLICT: {
+    fate: 'user',
+    message: '{path} holds the output of another query: its epoch {epoch} is not ours. Write to another folder, or empty this one.',
+  },
+  SINK_DAMAGED: {
+    fate: 'user',
+    message: 'The log of what is visible, {path}, is damaged: {reason}. Restore it from a copy, or empty the folder.',
+  },
+  SINK_FAILED: { fate: 'restart', message: 'The sink {sink} failed: {reason}.' },
   SINK_DISK_FULL: { fate: 'retry', message: 'No space is left on the disk of {path}. Make room; the query goes on from its checkpoint.' },
   SOURCE_FAILED: { fate: 'user', message: 'The source {source} failed: {reason}.' },
   MALFORMED_JSON: { fate: 'user', message: 'Malformed JSON: {text}. Use mode PERMISSIVE to get nulls instead.' },
