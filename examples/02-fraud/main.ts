@@ -1,0 +1,88 @@
+import { parseArgs } from 'node:util'
+import { col, count, type DataFrame, EngineError, parseTrigger, sum, WalkwaySession, window } from 'walkway'
+import { Alerts } from './alerts.ts'
+import { paymentsOf, rules } from './payments.ts'
+import { StatusLine } from './status-line.ts'
+
+const USAGE = `npm start -- [MODE] [OPTIONS]   watches card payments for fraud, until Ctrl-C
+
+MODE   realTime (the default), "realTime 100 ms", "processingTime 1 second", availableNow, batch
+--seconds N          stops by itself
+--rate N             payments a second of a stream (5000)
+--rows N             payments of a batch (500000)
+--master MASTER      inline, local (the default), local[2]: where the query runs
+--checkpoint FOLDER  keeps the query's state there and goes on from it
+--explain            prints the plan instead`
+
+/** Payments and money per card and category in windows of 20 s, every 5 s, beside what the rules call usual. */
+const verdicts = (payments: DataFrame, rules: DataFrame): DataFrame =>
+  payments
+    .withWatermark('time', '1 second')
+    .groupBy(window('time', '20 seconds', '5 seconds'), col('card'), col('category'))
+    .agg(count('*').alias('payments'), sum('cents').alias('cents'))
+    .join(rules, 'category')
+    .withColumn(
+      'isAlert',
+      col('payments')
+        .gt(col('maxCount'))
+        .or(col('cents').gt(col('maxCents'))),
+    )
+
+const main = async (): Promise<void> => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seconds: { type: 'string' },
+      rate: { type: 'string', default: '5000' },
+      rows: { type: 'string', default: '500000' },
+      master: { type: 'string', default: 'local' },
+      checkpoint: { type: 'string' },
+      explain: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help || positionals.length > 1) return console.log(USAGE)
+  const [mode = 'realTime'] = positionals
+
+  await using session = WalkwaySession.builder().master(values.master).create()
+  const isBatch = mode === 'batch'
+  const payments = isBatch
+    ? paymentsOf(session.range(Number(values.rows)), 'id')
+    : paymentsOf(session.readStream.format('rate').option('rowsPerSecond', values.rate).load(), 'value')
+  const scored = verdicts(payments, rules(session))
+  if (values.explain) return void (await scored.explain('extended'))
+
+  const status = new StatusLine(session, mode)
+  const alerts = new Alerts(text => status.print(text))
+  const stop = stopSignal(values.seconds === undefined ? null : Number(values.seconds))
+  if (isBatch) {
+    const done = scored.write.foreach(row => alerts.judge(row)).then(() => true)
+    const isDone = await Promise.race([done, stop])
+    status.summarize(alerts.count)
+    // A batch has nothing to drain: its rows are there for the next run as well.
+    if (isDone !== true) process.exit()
+  } else {
+    const writer = scored.writeStream
+      .outputMode('update')
+      .trigger(parseTrigger(mode))
+      .foreach(row => alerts.judge(row))
+    if (values.checkpoint !== undefined) writer.option('checkpointLocation', values.checkpoint)
+    const query = await writer.start()
+    status.follow(query)
+    await Promise.race([stop, query.awaitTermination()])
+    await query.stop()
+    status.summarize(alerts.count)
+  }
+}
+
+/** Resolves at Ctrl-C, at SIGTERM, or after the seconds given. Later signals are ignored: npm passes on the one that the terminal has sent already. */
+const stopSignal = (seconds: number | null): Promise<void> =>
+  new Promise(resolve => {
+    process.on('SIGINT', resolve).on('SIGTERM', resolve)
+    if (seconds !== null) setTimeout(resolve, seconds * 1000).unref()
+  })
+
+main().catch(error => {
+  console.error(error instanceof EngineError ? error.message : error)
+  process.exitCode = 1
+})
