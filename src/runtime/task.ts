@@ -22,12 +22,17 @@ import type { TaskOutput } from './task-output.ts'
 
 export type StepResult = 'progressed' | 'idle' | 'done'
 
-/** Rows a burst may take before the task looks at everything else. */
-const BURST_ROWS = 1024
-/** Entries that emission or eviction may visit in one step. */
-const CURSOR_ROWS = 1024
-/** Entries sealed per step while rows flow: some 50 µs of work. */
-const SEAL_ROWS = 256
+/** How much a task does in one step before it looks at everything else. */
+export interface StepLimits {
+  readonly burstRows: number
+  /** Entries that emission or eviction may visit. */
+  readonly cursorRows: number
+  /** Entries sealed while rows flow. */
+  readonly sealRows: number
+}
+
+/** 256 entries are sealed in some 50 µs. */
+const USUAL: StepLimits = { burstRows: 1024, cursorRows: 1024, sealRows: 256 }
 
 export interface TaskParts {
   readonly id: string
@@ -42,6 +47,8 @@ export interface TaskParts {
   /** True if state is persisted. */
   readonly persists: boolean
   readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
+  /** Tests make them tiny, so that everything that can be interrupted is. */
+  readonly limits?: StepLimits
 }
 
 /** What a task does next, when it is not simply reading. Each is a cursor: called until it says true. */
@@ -55,6 +62,7 @@ type Work = () => boolean
 export class Task implements InputEvents {
   readonly id: string
   readonly #parts: TaskParts
+  readonly #limits: StepLimits
   #work: Work[] = []
   #policy: EpochPolicy | null = null
   #watermark = Number.NEGATIVE_INFINITY
@@ -71,6 +79,7 @@ export class Task implements InputEvents {
 
   constructor(parts: TaskParts, opening: readonly Ticket<void>[]) {
     this.#parts = parts
+    this.#limits = parts.limits ?? USUAL
     this.id = parts.id
     this.#opening = [...opening]
     this.#inputWatermark = parts.hasInputWatermark ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
@@ -148,7 +157,7 @@ export class Task implements InputEvents {
       this.#sealSlice()
       progressed = true
     }
-    const rows = input.poll(chain, BURST_ROWS, this)
+    const rows = input.poll(chain, this.#limits.burstRows, this)
     if (rows > 0) {
       this.#afterBurst()
       progressed = true
@@ -209,7 +218,7 @@ export class Task implements InputEvents {
     if (policy === null) throw new Error('a barrier outside an epoch')
     // At most one epoch is being sealed: what is left of the one before is written first.
     this.#work.push(() => this.#finishSealing())
-    for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.finishEpoch(policy, CURSOR_ROWS))
+    for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.finishEpoch(policy, this.#limits.cursorRows))
     this.#work.push(() => {
       this.#seal(policy)
       return true
@@ -246,7 +255,7 @@ export class Task implements InputEvents {
 
   #flow(millis: number): void {
     this.#watermark = millis
-    for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.advance(millis, CURSOR_ROWS))
+    for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.advance(millis, this.#limits.cursorRows))
     this.#work.push(() => {
       this.#parts.output.watermark(millis)
       return true
@@ -300,7 +309,7 @@ export class Task implements InputEvents {
     const sealing = this.#sealing
     if (sealing === null) return
     const { chain, report } = this.#parts
-    for (const { store } of chain.operators) if (!store.sealSlice(SEAL_ROWS)) return
+    for (const { store } of chain.operators) if (!store.sealSlice(this.#limits.sealRows)) return
     for (const writer of this.#sealed) writer.finish()
     this.#sealed = []
     this.#sealing = null
