@@ -1,3 +1,4 @@
+import type { EpochMode } from '../operator/epoch-policy.ts'
 import type { WatermarkReport } from '../runtime/control-protocol.ts'
 
 /** How several watermark operators make one watermark: the least, as Spark's default, or the largest. */
@@ -45,12 +46,21 @@ export class EpochWatermark {
     return Object.fromEntries([...this.#delays.keys()].map(id => [String(id), this.#max.get(id) ?? null]))
   }
 
-  /** Takes the reports of an epoch that has ended. True if the watermark moved. */
-  advance(reports: readonly WatermarkReport[]): boolean {
+  /**
+   * Takes the reports of an epoch that has ended. True if the watermark moved. In real time it flowed through the epoch: what it passed is emitted and gone, so
+   * a row behind it is late from the next epoch on, also in a new run that goes on in micro-batches.
+   */
+  advance(reports: readonly WatermarkReport[], mode: EpochMode): boolean {
     for (const { watermarkId, maxEverMicros } of reports) {
       if (maxEverMicros > (this.#max.get(watermarkId) ?? Number.NEGATIVE_INFINITY)) this.#max.set(watermarkId, maxEverMicros)
     }
-    this.#before = this.#current
+    const inForce = this.#current
+    const moved = this.#move()
+    this.#before = mode === 'realTime' ? this.#current : inForce
+    return moved
+  }
+
+  #move(): boolean {
     if (this.#delays.size === 0) return false
     const each = [...this.#delays].map(([id, delay]) => {
       const max = this.#max.get(id)

@@ -501,7 +501,7 @@ export class QueryRun {
     const positions = positionsOf(attempt, outcome, before)
     const inForce = this.#watermark.evictMillis
     const reports = outcome.sealed.flatMap(report => report.watermarks)
-    this.#watermarkMoved = this.#watermark.advance(reports)
+    this.#watermarkMoved = this.#watermark.advance(reports, policy.mode)
     const folder = this.#folder
     if (folder !== null && stateFiles !== null) {
       const fresh = await stateFiles.finish(epoch, this.options.durability === 'power')

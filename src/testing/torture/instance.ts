@@ -1,0 +1,117 @@
+import { errorFromWire } from '../../base/errors.ts'
+import { objectWriter } from '../../expression/object-codec.ts'
+import { type CompiledChain, compileChain } from '../../operator/chain.ts'
+import { ChainState } from '../../operator/chain-state.ts'
+import type { EpochPolicy } from '../../operator/epoch-policy.ts'
+import { StaticTable } from '../../operator/static-table.ts'
+import type { OutputMode } from '../../plan/logical-plan.ts'
+import { type PhysicalPlan, planPhysical, type Stage } from '../../plan/physical-plan.ts'
+import { RecordBuffer } from '../../record/record-buffer.ts'
+import { RowLayout } from '../../record/row-layout.ts'
+import type { UserRow } from '../../record/user-value.ts'
+import type { TaskReport } from '../../runtime/control-protocol.ts'
+import { Task } from '../../runtime/task.ts'
+import { type RunOptions, undisturbed } from './scenario.ts'
+import { ScriptInput } from './script-input.ts'
+import { SlotOutput } from './slot-output.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type Sealed = Extract<TaskReport, { kind: 'sealed' }>
+
+/** What the task of an instance is never asked to exceed before its epoch ends: a loop without an end is a failure, not a hang. */
+const MOST_STEPS = 5_000_000
+
+/** One task over a chain of operators, with its input and output in the kit's hands. A real task: only the ends are ours. */
+export class Instance {
+  readonly chain: CompiledChain
+  readonly #task: Task
+  readonly #input: ScriptInput
+  readonly #output: SlotOutput
+  #reports: TaskReport[] = []
+
+  constructor(physical: PhysicalPlan, outputMode: OutputMode, options: RunOptions, nowMicros: () => number, snapshot: Snapshot | null) {
+    const stage = onlyStage(physical)
+    const watermarks = stage.ops.filter(op => op.kind === 'watermark')
+    const state = new ChainState(watermarks.length, nowMicros)
+    this.#input = new ScriptInput(stage.inputSchema, options.input, state)
+    this.#output = new SlotOutput(stage.outputSchema, options.output, options.oneSlot, state)
+    this.chain = compileChain({
+      name: 'torture',
+      input:
+        options.input === 'records'
+          ? { kind: 'records', layout: RowLayout.of(stage.inputSchema) }
+          : { kind: 'objects', schema: stage.inputSchema, columns: stage.inputSchema.fields.map((_, i) => i) },
+      inputSchema: stage.inputSchema,
+      ops: stage.ops,
+      output: this.#output.chainOutput,
+      outputMode,
+      state,
+      tables: new Map(physical.tables.map(({ tableId, plan, keys }) => [tableId, tableOf(planPhysical(plan, 1), keys)])),
+      isFull: () => state.outputFull,
+    })
+    for (const operator of this.chain.operators) {
+      snapshot?.restore(operator)
+      operator.store.updatedCount = 0
+    }
+    const { burstRows, cursorRows, sealRows } = options
+    this.#task = new Task(
+      {
+        id: 'torture',
+        chain: this.chain,
+        state,
+        input: this.#input,
+        output: this.#output,
+        meter: null,
+        watermarks: watermarks.map(op => ({ watermarkId: op.watermarkId, delayMillis: op.delayMicros / 1000 })),
+        hasInputWatermark: false,
+        persists: options.restores,
+        report: report => this.#reports.push(report),
+        limits: { burstRows, cursorRows, sealRows },
+      },
+      [],
+    )
+  }
+
+  /** Runs one epoch to the end of its checkpoint. Returns what it put out, what the task said of it, and what changed. */
+  run(policy: EpochPolicy, rows: readonly UserRow[]): { rows: UserRow[]; sealed: Sealed; changes: Map<number, Uint8Array[]> } {
+    this.#input.epoch(policy, rows)
+    for (let steps = 0; ; steps++) {
+      if (steps === MOST_STEPS) throw new Error(`epoch ${policy.epoch} does not come to an end`)
+      this.#task.step()
+      const reports = this.#reports
+      const failed = reports.find(report => report.kind === 'failed')
+      if (failed !== undefined) throw errorFromWire(failed.error)
+      const sealed = reports.find(report => report.kind === 'sealed')
+      if (sealed === undefined) continue
+      const changes = new Map<number, Uint8Array[]>()
+      for (const report of reports)
+        if (report.kind === 'changes') changes.set(report.operatorId, [...(changes.get(report.operatorId) ?? []), report.chunk])
+      this.#reports = []
+      return { rows: this.#output.rows.splice(0), sealed, changes }
+    }
+  }
+}
+
+const onlyStage = (physical: PhysicalPlan): Stage => {
+  const [stage] = physical.stages
+  if (physical.stages.length !== 1) throw new Error(`a scenario is one chain of operators, this plan has ${physical.stages.length}`)
+  return stage
+}
+
+/** The static side of a join, computed by a batch of its own. */
+const tableOf = (physical: PhysicalPlan, keys: PhysicalPlan['tables'][number]['keys']): StaticTable => {
+  const { input, outputSchema } = onlyStage(physical)
+  if (input.kind !== 'local') throw new Error('a static table must be rows in the plan itself')
+  const policy: EpochPolicy = {
+    epoch: 0,
+    mode: 'batch',
+    batchTimeMicros: 0,
+    lateMillis: Number.NEGATIVE_INFINITY,
+    evictMillis: Number.NEGATIVE_INFINITY,
+  }
+  const { rows } = new Instance(physical, 'append', undisturbed, () => 0, null).run(policy, input.rows)
+  const buffer = new RecordBuffer(RowLayout.of(outputSchema))
+  const write = objectWriter(outputSchema)
+  for (const row of rows) write(row, buffer)
+  return new StaticTable(outputSchema, buffer, keys)
+}
