@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest'
+import type { Expression } from '../../src/expression/expression.ts'
+import type { JoinType, LogicalPlan, OutputMode } from '../../src/plan/logical-plan.ts'
+import { field, structType } from '../../src/record/data-type.ts'
+import { type ScenarioEpoch, torture } from '../../src/testing/torture/index.ts'
+import { agg, as, call, col, groupBy, lit, source, watermark, window } from '../support/plans.ts'
+import { type SeededRandom, seededRandom } from '../support/random.ts'
+import { seeds } from '../support/random-rows.ts'
+import { cutRandomly, eventSchema, randomEvents } from './events.ts'
+
+// Goal: an operator gives the same rows however it is interrupted. Method: every operator and some chains, random rows in random epochs of every mode, through
+// the torture kit: an output that is full every other call, and a checkpoint and a new instance after every step.
+
+const events = source(eventSchema)
+const timed = watermark(events, 'at', 1000)
+
+const everything: Expression[] = [
+  as(agg('count'), 'rows'),
+  as(agg('count', col('n')), 'countN'),
+  ...['n', 'big', 'x', 'price', 'huge'].flatMap(name => ['sum', 'avg'].map(f => as(agg(f, col(name)), `${f}_${name}`))),
+  ...['key', 'n', 'big', 'x', 'price', 'huge', 'flag', 'day', 'bytes', 'at'].flatMap(name =>
+    ['min', 'max', 'first', 'last'].map(f => as(agg(f, col(name)), `${f}_${name}`)),
+  ),
+  as(agg('first', col('key'), { ignoreNulls: true }), 'firstKey'),
+  as(agg('last', col('huge'), { ignoreNulls: true }), 'lastHuge'),
+  as(agg('sum', col('n'), { filter: call('>', col('n'), lit(0)) }), 'positive'),
+]
+const few: Expression[] = [as(agg('count'), 'rows'), as(agg('sum', col('n')), 'total'), as(agg('max', col('key')), 'longest')]
+
+const table: LogicalPlan = {
+  kind: 'localRelation',
+  schema: structType([field('name', { kind: 'string' }), field('rank', { kind: 'integer' })]),
+  rows: [
+    ...Array.from({ length: 6 }, (_, i) => ({ name: `key ${i % 4}`, rank: i * 10 - 20 })),
+    { name: null, rank: 1 },
+    { name: 'key of some length 1', rank: null },
+  ],
+}
+
+const joined = (type: JoinType, child: LogicalPlan, more: Expression | null = null): LogicalPlan => {
+  const equal = call('=', col('key'), col('name'))
+  return {
+    kind: 'join',
+    left: child,
+    right: table,
+    type,
+    on: { kind: 'condition', condition: more === null ? equal : call('and', equal, more) },
+  }
+}
+
+const distinct = (child: LogicalPlan, columns: readonly string[] | null, withinWatermark = false): LogicalPlan => ({
+  kind: 'deduplicate',
+  child,
+  columns,
+  withinWatermark,
+})
+
+const byWindow = (child: LogicalPlan, size: number, slide = size, start = 0): LogicalPlan =>
+  groupBy(child, [window('at', size, slide, start), col('key')], few)
+
+const every: readonly OutputMode[] = ['append', 'update', 'complete']
+const flowing: readonly OutputMode[] = ['append', 'update']
+
+/** The queries, and the output modes in which they mean something. */
+const queries: Record<string, readonly [LogicalPlan, readonly OutputMode[]]> = {
+  'filter and project': [
+    {
+      kind: 'project',
+      child: { kind: 'filter', child: events, condition: call('>', col('n'), lit(0)) },
+      columns: [col('key'), as(call('+', col('n'), lit(1)), 'next'), col('huge'), col('bytes')],
+    },
+    flowing,
+  ],
+  'a window of each row': [{ kind: 'project', child: events, columns: [window('at', 500, 200), col('id')] }, flowing],
+  'all aggregates by key': [groupBy(events, [col('key')], everything), ['update', 'complete']],
+  'aggregates of everything': [groupBy(events, [], few), ['update', 'complete']],
+  'by several keys': [groupBy(events, [col('flag'), col('day'), col('x'), col('bytes')], few), ['update', 'complete']],
+  'by wide and null-free keys': [groupBy(events, [col('huge'), col('id')], few), ['update', 'complete']],
+  'tumbling windows': [byWindow(timed, 1000), every],
+  'tumbling windows, all aggregates': [groupBy(timed, [window('at', 2000)], everything), every],
+  'sliding windows': [byWindow(timed, 1000, 300, 70), every],
+  'windows without watermark': [byWindow(events, 1000, 500), ['update', 'complete']],
+  'by raw event time': [groupBy(timed, [col('at')], few), every],
+  'distinct rows for ever': [distinct(events, ['key', 'flag']), flowing],
+  'distinct rows, all columns': [distinct({ kind: 'project', child: events, columns: [col('key'), col('n')] }, null), flowing],
+  'distinct rows by event time': [distinct(timed, ['key', 'at']), flowing],
+  'distinct rows within the watermark': [distinct(timed, ['key'], true), flowing],
+  'inner join': [joined('inner', events), flowing],
+  'left join': [joined('leftOuter', events), flowing],
+  'semi join': [joined('leftSemi', events), flowing],
+  'anti join': [joined('leftAnti', events), flowing],
+  'inner join with a condition': [joined('inner', events, call('>', col('rank'), col('n'))), flowing],
+  'left join with a condition': [joined('leftOuter', events, call('>', col('rank'), col('n'))), flowing],
+  'semi join with a condition': [joined('leftSemi', events, call('>', col('rank'), col('n'))), flowing],
+  'anti join with a condition': [joined('leftAnti', events, call('>', col('rank'), col('n'))), flowing],
+  'cross join': [
+    { kind: 'join', left: events, right: table, type: 'inner', on: { kind: 'condition', condition: call('<', col('rank'), col('n')) } },
+    flowing,
+  ],
+  'distinct, then windows': [byWindow(distinct(timed, ['key', 'at']), 1000, 500), every],
+  'windows of windows': [
+    groupBy(byWindow(timed, 500), [window('window', 2000)], [as(agg('sum', col('rows')), 'rows'), as(agg('count'), 'groups')]),
+    ['append'],
+  ],
+  'windows, then distinct': [
+    distinct({ kind: 'project', child: byWindow(timed, 500), columns: [col('window'), col('rows')] }, ['window', 'rows']),
+    ['append'],
+  ],
+  'join, then windows': [byWindow(joined('leftOuter', timed), 1000, 500), every],
+  'windows, then join': [joined('inner', byWindow(timed, 1000, 500)), every],
+}
+
+const rounds: Record<string, (random: SeededRandom) => ScenarioEpoch[]> = {
+  batch: random => [{ mode: 'batch', rows: randomEvents(random, 60, { disorder: 5000, keys: 4 }) }],
+  microBatch: random => epochs(random, () => 'microBatch'),
+  realTime: random => epochs(random, () => 'realTime'),
+  mixed: random => epochs(random, () => random.pick(['microBatch', 'realTime'])),
+}
+
+const epochs = (random: SeededRandom, mode: () => ScenarioEpoch['mode']): ScenarioEpoch[] => {
+  const rows = randomEvents(random, 60, { disorder: random.pick([0, 500, 4000]), keys: random.pick([2, 12]) })
+  return cutRandomly(random, rows, 1 + random.below(5)).map(part => ({ mode: mode(), rows: part }))
+}
+
+describe.each(Object.entries(queries))('%s', (_name, [plan, outputModes]) => {
+  for (const outputMode of outputModes) {
+    for (const [round, make] of Object.entries(rounds)) {
+      test.each(seeds(2))(`${outputMode}, ${round}, seed %i`, seed => {
+        const scenario = { plan, outputMode, epochs: make(seededRandom(seed)) }
+        // A batch has no watermark.
+        const result = torture(round === 'batch' ? { ...scenario, plan: finite(plan) } : scenario)
+        expect(result).toHaveLength(scenario.epochs.length)
+      })
+    }
+  }
+})
+
+test('no query of this file is without rows', () => {
+  for (const [name, [plan, [outputMode]]] of Object.entries(queries)) {
+    const rows = randomEvents(seededRandom(1), 200, { disorder: 500, keys: 4 })
+    const result = torture({
+      plan,
+      outputMode,
+      epochs: [rows.slice(0, 150), rows.slice(150), []].map(part => ({ mode: 'microBatch', rows: part })),
+    })
+    expect(result.flatMap(epoch => epoch.rows).length, name).toBeGreaterThan(0)
+  }
+})
+
+const finite = (plan: LogicalPlan): LogicalPlan => {
+  if (plan.kind === 'source') return { ...plan, streaming: false }
+  if (plan.kind === 'join') return { ...plan, left: finite(plan.left) }
+  return 'child' in plan ? { ...plan, child: finite(plan.child) } : plan
+}
