@@ -1,4 +1,4 @@
-import { HISTOGRAM_BYTES, Histogram, type IdleStrategyName, initRing, ringBytes } from 'native-free-buffers'
+import { DOORBELL_BYTES, HISTOGRAM_BYTES, Histogram, type IdleStrategyName, initRing, ringBytes } from 'native-free-buffers'
 import type { HopAnswer, HopInput } from './hop-worker.ts'
 import type { Benchmark, Figures, Outcome, Size } from './kit/benchmark.ts'
 import { latencyFigures } from './kit/statistics.ts'
@@ -6,7 +6,6 @@ import { runThreads } from './kit/threads.ts'
 
 const MODULE = new URL('./hop-worker.js', import.meta.url)
 const CAPACITY = 1 << 20
-const BELL_STRIDE = 128
 
 /** Two rings, two doorbells, two workers. */
 export const hop: Benchmark = {
@@ -42,13 +41,13 @@ const makeRing = (): SharedArrayBuffer => {
 
 const roundTrip = async (idle: IdleStrategyName, prefix: string, count: number): Promise<Outcome> => {
   const [there, back] = [makeRing(), makeRing()]
-  const bells = new SharedArrayBuffer(2 * BELL_STRIDE)
+  const bells = new SharedArrayBuffer(2 * DOORBELL_BYTES)
   const latency = new SharedArrayBuffer(HISTOGRAM_BYTES)
   const warmup = Math.min(count, 50_000)
   const common = { idle, bells, latency, warmup, count, payloadBytes: 64 }
   const [ping, pong] = await runThreads<HopInput, HopAnswer>(MODULE, [
-    { role: 'ping', incoming: back, outgoing: there, ownBell: 0, otherBell: BELL_STRIDE, ...common },
-    { role: 'pong', incoming: there, outgoing: back, ownBell: BELL_STRIDE, otherBell: 0, ...common },
+    { role: 'ping', incoming: back, outgoing: there, ownBell: 0, otherBell: DOORBELL_BYTES, ...common },
+    { role: 'pong', incoming: there, outgoing: back, ownBell: DOORBELL_BYTES, otherBell: 0, ...common },
   ])
   const n = warmup + count
   const expected = (n * (n - 1)) / 2
@@ -62,7 +61,7 @@ const roundTrip = async (idle: IdleStrategyName, prefix: string, count: number):
 
 const throughput = async (figure: string, payloadBytes: number, unit: number, size: Size, fullCount: number): Promise<Outcome> => {
   const ring = makeRing()
-  const bells = new SharedArrayBuffer(2 * BELL_STRIDE)
+  const bells = new SharedArrayBuffer(2 * DOORBELL_BYTES)
   const latency = new SharedArrayBuffer(HISTOGRAM_BYTES)
   const count = size === 'full' ? fullCount : 50_000
   const warmup = count / 10

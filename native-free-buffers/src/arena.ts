@@ -1,18 +1,16 @@
 import { assert } from './assert.ts'
+import { allocateBytes, dropBytes } from './memory.ts'
 import { type Views, viewsOf } from './views.ts'
 
 /** Units are 8 bytes: 2^21 of them make a segment of 16 MiB, and 2^11 segments can be named. */
 const SEGMENT_SHIFT = 21
 const SEGMENT_BYTES = 8 * 2 ** SEGMENT_SHIFT
+/** The first segment is smaller: most stores are small. */
+const FIRST_SEGMENT_BYTES = 2 ** 20
 const FIRST_UNIT = 2
 const SMALL_BYTES = 512
 const SMALL_CLASSES = SMALL_BYTES / 16
 const LARGEST_SHARED_BYTES = SEGMENT_BYTES >> 2
-
-export interface ArenaOptions {
-  /** Segments in shared memory instead of memory of this thread. */
-  readonly shared?: boolean
-}
 
 /**
  * Memory for state: blocks of any size behind stable 32-bit handles, outside the collector's reach. A handle names a unit of 8 bytes:
@@ -22,24 +20,23 @@ export interface ArenaOptions {
  *
  * Blocks come in size classes (each 16 bytes up to 512, then four to each power of two) with one free list a class, threaded through the free blocks.
  * A block above 4 MiB has a segment to itself, at most 1 GiB. Segments are virtual memory until they are touched. When the last block is freed, all
- * memory goes back. One thread only.
+ * segments but the first (1 MiB) go back. One thread only.
  */
 export class Arena {
   readonly segments: Views[] = []
   readonly segmentShift = SEGMENT_SHIFT
   readonly handleMask = 2 ** SEGMENT_SHIFT - 1
-  readonly #shared: boolean
   #free = new Uint32Array(SMALL_CLASSES + 128)
   /** Segments whose own block was freed: their numbers can be used again. */
   #vacant: number[] = []
   #current = -1
   #unit = 0
+  /** Where the current segment ends. */
+  #unitEnd = 0
+  /** The first segment, which is kept. */
+  #first: Views | null = null
   #usedBytes = 0
   #reservedBytes = 0
-
-  constructor(options: ArenaOptions = {}) {
-    this.#shared = options.shared ?? false
-  }
 
   /** Bytes in blocks that are in use, rounded up to their classes. */
   get usedBytes(): number {
@@ -64,7 +61,7 @@ export class Arena {
       return free
     }
     const units = size >> 3
-    if (this.#current < 0 || this.#unit + units > 2 ** SEGMENT_SHIFT) this.#newSegment()
+    if (this.#unit + units > this.#unitEnd) this.#newSegment(units)
     const handle = ((this.#current << SEGMENT_SHIFT) | this.#unit) >>> 0
     this.#unit += units
     return handle
@@ -79,6 +76,7 @@ export class Arena {
       this.#reservedBytes -= length
       this.segments[number] = EMPTY
       this.#vacant.push(number)
+      dropBytes(length)
     } else {
       const index = classOf(bytes)
       this.segments[number].i32[(handle & this.handleMask) << 1] = this.#free[index]
@@ -95,25 +93,39 @@ export class Arena {
     return ((number << SEGMENT_SHIFT) | FIRST_UNIT) >>> 0
   }
 
-  #newSegment(): void {
-    this.#current = this.#addSegment(SEGMENT_BYTES)
+  #newSegment(units: number): void {
+    const isFirst = this.#first === null && units + FIRST_UNIT <= FIRST_SEGMENT_BYTES >> 3
+    this.#current = this.#addSegment(isFirst ? FIRST_SEGMENT_BYTES : SEGMENT_BYTES)
+    const segment = this.segments[this.#current]
+    if (isFirst) this.#first = segment
     this.#unit = FIRST_UNIT
+    this.#unitEnd = segment.u8.length >> 3
   }
 
   #addSegment(bytes: number): number {
     const number = this.#vacant.pop() ?? this.segments.length
     assert(number < 2 ** 11, 'the arena is full: 32 GiB')
-    this.segments[number] = viewsOf(this.#shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes))
+    this.segments[number] = viewsOf(allocateBytes(bytes))
     this.#reservedBytes += bytes
     return number
   }
 
   #reset(): void {
+    const first = this.#first
+    dropBytes(this.#reservedBytes - (first?.u8.length ?? 0))
     this.segments.length = 0
     this.#vacant.length = 0
     this.#free.fill(0)
-    this.#current = -1
-    this.#reservedBytes = 0
+    if (first === null) {
+      this.#current = -1
+      this.#unitEnd = this.#unit = this.#reservedBytes = 0
+    } else {
+      this.segments.push(first)
+      this.#current = 0
+      this.#unit = FIRST_UNIT
+      this.#unitEnd = first.u8.length >> 3
+      this.#reservedBytes = first.u8.length
+    }
   }
 }
 

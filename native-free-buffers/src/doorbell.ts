@@ -3,6 +3,9 @@ import { assert } from './assert.ts'
 const AWAKE = 0
 const PARKED = 1
 
+/** What a doorbell should be given, though it needs but a word: a cache line of its own. */
+export const DOORBELL_BYTES = 128
+
 /**
  * One futex word, for one sleeper. A producer that has published something rings; that costs one atomic load unless the sleeper has said that it sleeps.
  * Every sleep is bounded, so a missed ring costs time and never a hang.

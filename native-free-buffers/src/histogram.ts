@@ -1,12 +1,13 @@
 /**
- * Latency buckets in shared memory: log-linear, 32 buckets to each power of two, so a value is known to 3 %. Values are micros; what is counted is tenths
- * of a micro, from 0.1 µs to over an hour. One writer; anybody may read.
+ * Latency buckets in shared memory: log-linear, 32 buckets to each power of two, so a value is known to 3 % from 32 ns up, to the nanosecond below, to more
+ * than an hour. Values are micros; what is counted is nanoseconds. One writer; anybody may read.
  *
- *   0  f64 count · 8 f64 sum · 16 f64 max · 24 f64 least · 32 f64[BUCKETS]
+ *   0  f64 count · 8 f64 sum · 16 f64 max · 24 f64 unused · 32 f64[BUCKETS]
  */
 const SUB_BITS = 5
 const SUB = 1 << SUB_BITS
-const BUCKETS = (36 - SUB_BITS) * SUB
+const LARGEST_NANOS = 2 ** 42
+const BUCKETS = (42 - SUB_BITS + 1) * SUB
 const HEADER_DOUBLES = 4
 
 export const HISTOGRAM_BYTES = (8 * (HEADER_DOUBLES + BUCKETS) + 127) & ~127
@@ -83,19 +84,24 @@ export class Histogram {
 }
 
 const bucketOf = (micros: number): number => {
-  const tenths = micros * 10
-  if (!(tenths >= 1)) return 0
-  if (tenths < SUB) return tenths | 0
-  if (tenths >= 2 ** 35) return BUCKETS - 1
-  const exponent = tenths < 2147483648 ? 31 - Math.clz32(tenths | 0) : 31 + (31 - Math.clz32((tenths / 2147483648) | 0))
-  return ((exponent - SUB_BITS + 1) << SUB_BITS) + ((tenths / 2 ** (exponent - SUB_BITS)) | 0) - SUB
+  const nanos = micros * 1000
+  if (!(nanos >= 1)) return 0
+  if (nanos < SUB) return nanos | 0
+  if (nanos >= LARGEST_NANOS) return BUCKETS - 1
+  if (nanos < 2147483648) {
+    const shift = 31 - SUB_BITS - Math.clz32(nanos | 0)
+    return (shift << SUB_BITS) + (nanos >> shift)
+  }
+  // Above two seconds 32 bits hold the value without its lowest eleven, which are below a bucket's width.
+  const coarse = (nanos / 2048) | 0
+  const shift = 31 - SUB_BITS - Math.clz32(coarse)
+  return ((shift + 11) << SUB_BITS) + (coarse >> shift)
 }
 
 const middleOf = (bucket: number): number => {
-  if (bucket < SUB) return (bucket + 0.5) / 10
-  const exponent = (bucket >> SUB_BITS) + SUB_BITS - 1
-  const width = 2 ** (exponent - SUB_BITS)
-  return (2 ** exponent + ((bucket & (SUB - 1)) + 0.5) * width) / 10
+  if (bucket < SUB) return (bucket + 0.5) / 1000
+  const shift = (bucket >> SUB_BITS) - 1
+  return ((SUB + (bucket & (SUB - 1)) + 0.5) * 2 ** shift) / 1000
 }
 
 const at = (cells: Float64Array, mark: Float64Array | null, i: number): number => cells[i] - (mark === null ? 0 : mark[i])

@@ -1,4 +1,5 @@
 import type { Arena } from './arena.ts'
+import { allocateBytes, dropBytes } from './memory.ts'
 
 /**
  * From key bytes to the handle of an entry block in an arena. The index knows the first part of a block, the rest is the owner's:
@@ -16,6 +17,7 @@ const COUNT = 15
 const BUCKET_SHIFT = 4
 const CHUNK_SHIFT = 10
 const CHUNK_MASK = (1 << CHUNK_SHIFT) - 1
+const CHUNK_BYTES = 4 << (CHUNK_SHIFT + BUCKET_SHIFT)
 const FIRST_BUCKETS = 16
 /** Entries per bucket at which one more is added: 5 of 7 slots. */
 const TARGET_LOAD = 5
@@ -35,6 +37,9 @@ export class KeyIndex {
   #mask = FIRST_BUCKETS - 1
   #split = 0
   #size = 0
+  #movedCount = 0
+  /** Hashes and handles on their way from a bucket to their new ones; kept, so that growing makes no garbage. */
+  #moving: Int32Array = new Int32Array(8 * SLOTS)
 
   constructor(arena: Arena) {
     this.#arena = arena
@@ -43,6 +48,16 @@ export class KeyIndex {
 
   get size(): number {
     return this.#size
+  }
+
+  /** Bytes of the index itself, without the entries, which are the arena's. */
+  get reservedBytes(): number {
+    return (this.#chunks.length + this.#overflow.length) * CHUNK_BYTES
+  }
+
+  /** How many entries growing and shrinking have put into another place so far: a few for each insertion or removal, never many at once. */
+  get movedCount(): number {
+    return this.#movedCount
   }
 
   /** The handle of the entry with this key, or 0. */
@@ -112,6 +127,7 @@ export class KeyIndex {
     this.#take(this.#bucketOf(hash), handle | 0)
     this.#size--
     if (this.#buckets > FIRST_BUCKETS && this.#size < this.#buckets * LEAST_LOAD) this.#shrink()
+    if (this.#size === 0) this.#dropOverflow()
   }
 
   /** Visits every entry once. The index must not change between the calls of `next`, which gives 0 at the end. */
@@ -246,10 +262,16 @@ export class KeyIndex {
   #redistribute(from: number, mask: number): void {
     let chunk = this.#chunks[from >> CHUNK_SHIFT]
     let base = (from & CHUNK_MASK) << BUCKET_SHIFT
-    const moving: number[] = []
+    let moving = this.#moving
+    let words = 0
     let link = from
     for (let primary = true; ; primary = false) {
-      for (let i = 0; i < chunk[base + COUNT]; i++) moving.push(chunk[base + i], chunk[base + HANDLES + i])
+      const count = chunk[base + COUNT]
+      if (words + 2 * count > moving.length) moving = this.#widenMoving()
+      for (let i = 0; i < count; i++) {
+        moving[words++] = chunk[base + i]
+        moving[words++] = chunk[base + HANDLES + i]
+      }
       chunk[base + COUNT] = 0
       const next = chunk[base + LINK]
       chunk[base + LINK] = 0
@@ -262,7 +284,15 @@ export class KeyIndex {
       chunk = this.#overflow[next >> CHUNK_SHIFT]
       base = (next & CHUNK_MASK) << BUCKET_SHIFT
     }
-    for (let i = 0; i < moving.length; i += 2) this.#put(moving[i] & mask, moving[i], moving[i + 1])
+    for (let i = 0; i < words; i += 2) this.#put(moving[i] & mask, moving[i], moving[i + 1])
+    this.#movedCount += words >> 1
+  }
+
+  #widenMoving(): Int32Array {
+    const wider = new Int32Array(2 * this.#moving.length)
+    wider.set(this.#moving)
+    this.#moving = wider
+    return wider
   }
 
   #shrink(): void {
@@ -274,19 +304,22 @@ export class KeyIndex {
     const last = this.#buckets - 1
     this.#redistribute(last, this.#mask)
     this.#buckets = last
-    if ((last & CHUNK_MASK) === 0) this.#chunks.pop()
-    if (this.#buckets === FIRST_BUCKETS) this.#trimOverflow()
+    if ((last & CHUNK_MASK) === 0) {
+      this.#chunks.pop()
+      dropBytes(CHUNK_BYTES)
+    }
   }
 
-  #trimOverflow(): void {
-    if (this.#size > 0) return
+  /** No bucket is left that could refer to an overflow bucket. */
+  #dropOverflow(): void {
+    dropBytes(this.#overflow.length * CHUNK_BYTES)
     this.#overflow = []
     this.#overflowCount = 1
     this.#freeOverflow = 0
   }
 
   #addBucket(): void {
-    if ((this.#buckets & CHUNK_MASK) === 0) this.#chunks.push(new Int32Array(1 << (CHUNK_SHIFT + BUCKET_SHIFT)))
+    if ((this.#buckets & CHUNK_MASK) === 0) this.#chunks.push(newChunk())
     this.#buckets++
   }
 
@@ -300,10 +333,12 @@ export class KeyIndex {
       return free
     }
     const number = this.#overflowCount++
-    if (number >> CHUNK_SHIFT >= this.#overflow.length) this.#overflow.push(new Int32Array(1 << (CHUNK_SHIFT + BUCKET_SHIFT)))
+    if (number >> CHUNK_SHIFT >= this.#overflow.length) this.#overflow.push(newChunk())
     return number
   }
 }
 
+const newChunk = (): Int32Array => new Int32Array(allocateBytes(CHUNK_BYTES))
+
 /** What a cursor looks at once it is through: a bucket with nothing in it. */
-const DRAINED = new Int32Array(1 << BUCKET_SHIFT)
+const DRAINED: Int32Array = new Int32Array(1 << BUCKET_SHIFT)

@@ -4,7 +4,7 @@
  *
  *     0  i32 tail      how far the producer has published; wraps                      written by the producer
  *   128  i32 head      how far the consumer has released; wraps                       written by the consumer
- *   132  i32 limit     how many bytes the producer may be ahead; 0: the capacity      written by the consumer
+ *   132  i32 limit     a producer that is so many bytes ahead must wait                written by the consumer
  *   256  i32 capacity  a power of two    260 i32 preamble bytes                       written once
  *   384  preamble      anything that all frames refer to (a shared vtable, say), padded to 8
  *        data          `capacity` bytes
@@ -33,6 +33,9 @@ export const PAD = 0
 export const DATA = 1
 /** Kinds from here on are the package's own; a user's are below. */
 export const FRAGMENT = 250
+
+/** What released bytes are overwritten with when a reader was made with `poison`. */
+export const POISON = 0xdeadbeef | 0
 
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024 - 1
 

@@ -10,6 +10,7 @@ import {
   LIMIT,
   MAX_RECORD_BYTES,
   PAD,
+  POISON,
   PREAMBLE,
   PREAMBLE_BYTES,
   TAIL,
@@ -45,7 +46,7 @@ export const initRing = (buffer: ArrayBufferLike, offset: number, options: RingO
   const i32 = new Int32Array(buffer)
   i32[(offset + CAPACITY) >> 2] = capacity
   i32[(offset + PREAMBLE_BYTES) >> 2] = align8(preambleBytes)
-  i32[(offset + LIMIT) >> 2] = 0
+  i32[(offset + LIMIT) >> 2] = capacity
   Atomics.store(i32, (offset + TAIL) >> 2, startPosition | 0)
   Atomics.store(i32, (offset + HEAD) >> 2, startPosition | 0)
   return offset + PREAMBLE
@@ -74,7 +75,8 @@ export class RingWriter implements Views {
   readonly #limitIndex: number
   #tail: number
   #published: number
-  #head: number
+  /** How far the tail may go without a look at the reader's position. */
+  #end: number
   #claimed = 0
   #fragmentOffset = 0
 
@@ -94,21 +96,19 @@ export class RingWriter implements Views {
     this.#tailIndex = (offset + TAIL) >> 2
     this.#headIndex = (offset + HEAD) >> 2
     this.#limitIndex = (offset + LIMIT) >> 2
-    this.#tail = this.#published = Atomics.load(this.i32, this.#tailIndex)
-    this.#head = Atomics.load(this.i32, this.#headIndex)
+    this.#tail = this.#published = this.#end = Atomics.load(this.i32, this.#tailIndex)
   }
 
   /**
-   * A place for a payload: its byte offset in the views, or -1 when the ring has no room for it now. The bytes there are old rubbish. A claim that is not
-   * committed is forgotten by the next claim.
+   * A place for a payload: its byte offset in the views, or -1 when the ring has no room for it now; then what is committed has been published, so that the
+   * reader can make room. The bytes there are old rubbish. A claim that is not committed is forgotten by the next claim.
    */
   claim(payloadBytes: number): number {
     const bytes = (FRAME_HEADER_BYTES + payloadBytes + 7) & ~7
     if (bytes > this.capacity >> 2) return -1
     const at = this.#tail & this.#mask
     const padding = at + bytes > this.capacity ? this.capacity - at : 0
-    const needed = bytes + padding
-    if (needed > this.#room() && needed > this.#refreshedRoom()) return -1
+    if (((this.#end - this.#tail) | 0) < bytes + padding && !this.#findRoom(bytes + padding)) return -1
     if (padding > 0) this.#pad(at, padding)
     const p = this.#data + (this.#tail & this.#mask) + FRAME_HEADER_BYTES
     this.#claimed = p
@@ -168,18 +168,18 @@ export class RingWriter implements Views {
 
   /** Bytes that the reader has not released yet, published or not. */
   fillBytes(): number {
-    this.#head = Atomics.load(this.i32, this.#headIndex)
-    return (this.#tail - this.#head) | 0
+    return (this.#tail - Atomics.load(this.i32, this.#headIndex)) | 0
   }
 
-  #room(): number {
-    return this.capacity - ((this.#tail - this.#head) | 0)
-  }
-
-  #refreshedRoom(): number {
-    this.#head = Atomics.load(this.i32, this.#headIndex)
-    const limit = this.i32[this.#limitIndex]
-    return (limit === 0 ? this.capacity : limit) - ((this.#tail - this.#head) | 0)
+  /** Looks where the reader is. A soft limit refuses a producer that has reached it; one that has not may exceed it by one frame. */
+  #findRoom(needed: number): boolean {
+    const head = Atomics.load(this.i32, this.#headIndex)
+    const limit = Atomics.load(this.i32, this.#limitIndex)
+    this.#end = (head + limit) | 0
+    const fill = (this.#tail - head) | 0
+    if (fill < limit && fill + needed <= this.capacity) return true
+    this.publish()
+    return false
   }
 
   #pad(at: number, padding: number): void {
@@ -221,7 +221,7 @@ export class RingReader implements Views {
   #tail: number
   #large: Uint8Array | null = null
 
-  /** With `poison`, released bytes are overwritten, so that a reader that looks at them too late is caught. */
+  /** With `poison`, released bytes are overwritten with 0xDEADBEEF, so that a reader that looks at them too late is caught. */
   constructor(buffer: ArrayBufferLike, offset: number, options: { readonly poison?: boolean } = {}) {
     const views = viewsOf(buffer)
     this.u8 = views.u8
@@ -308,9 +308,25 @@ export class RingReader implements Views {
     Atomics.store(this.i32, this.#headIndex, this.#head)
   }
 
-  /** How many bytes the producer may be ahead from now on; 0: as many as there are. At least half the capacity is left to it. */
+  /**
+   * How far the producer may be ahead from now on: one that is this many bytes ahead of what was released, or more, must wait. 0: the capacity. It takes
+   * effect the next time that the producer looks at the reader's position, so at the latest when it has used up the limit before.
+   */
   setSoftLimit(bytes: number): void {
-    this.i32[this.#limitIndex] = bytes === 0 ? 0 : Math.min(this.capacity, Math.max(this.capacity >> 1, bytes))
+    Atomics.store(this.i32, this.#limitIndex, bytes <= 0 ? this.capacity : Math.min(this.capacity, bytes))
+  }
+
+  /** The length of the payload at `p`, a position that `next` or `control` gave. */
+  lengthAt(p: number): number {
+    return this.i32[(p >> 2) - 4] & 0xffffff
+  }
+
+  hashAt(p: number): number {
+    return this.i32[(p >> 2) - 3]
+  }
+
+  arrivalMicrosAt(p: number): number {
+    return this.f64[(p >> 3) - 1]
   }
 
   /** Bytes that are published and not walked over yet. */
@@ -337,8 +353,13 @@ export class RingReader implements Views {
   }
 
   #overwrite(): void {
-    for (let position = this.#released; position !== this.#head; position = (position + 8) | 0) {
-      this.f64[(this.#data + (position & this.#mask)) >> 3] = Number.NaN
+    const from = this.#data + (this.#released & this.#mask)
+    const to = this.#data + (this.#head & this.#mask)
+    if (from < to) {
+      this.i32.fill(POISON, from >> 2, to >> 2)
+    } else {
+      this.i32.fill(POISON, from >> 2, (this.#data + this.capacity) >> 2)
+      this.i32.fill(POISON, this.#data >> 2, to >> 2)
     }
   }
 }

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import type { SinkToken, SourceOffset } from '../connector/connector.ts'
-import { writeAtomically } from '../connector/file-sink.ts'
+import { type Durability, writeAtomically } from '../connector/durable-file.ts'
 import type { StateFile } from '../state/state-file.ts'
+import { sealText, unsealText } from './checked-text.ts'
+import { lockFolder, unlockFolder } from './folder-lock.ts'
 
 /** How many old entries of the logs are kept, as Spark's minBatchesToRetain. */
 const RETAIN = 100
@@ -37,27 +39,34 @@ export interface Manifest {
 }
 
 /**
- * A query's checkpoint: Spark's `metadata`, `offsets/`, `commits/` and `sources/`, and our own `state/`. Every file appears whole, by rename; data is synced before
- * anything names it. An epoch is prepared when its manifest is there, and committed when `commits/N` is.
+ * A query's checkpoint: Spark's `metadata`, `offsets/`, `commits/` and `sources/`, and our own `state/`. Every file appears whole, by rename, and ends with its
+ * checksum; data is synced before anything names it. An epoch is prepared when its manifest is there, and committed when `commits/N` is. The manifest of epoch −1
+ * says where the sources stood when the query first began. Whatever cannot be written is CHECKPOINT_FAILED.
  */
 export class CheckpointFolder {
   readonly path: string
   readonly id: string
+  readonly #isDurable: boolean
 
-  private constructor(path: string, id: string) {
+  private constructor(path: string, id: string, isDurable: boolean) {
     this.path = path
     this.id = id
+    this.#isDurable = isDurable
   }
 
-  /** Opens or makes the folder and takes its lock. Throws CHECKPOINT_IN_USE. */
-  static async open(path: string): Promise<CheckpointFolder> {
-    for (const part of ['offsets', 'commits', 'sources', 'state']) await mkdir(join(path, part), { recursive: true })
-    await lock(path)
-    const metadata = join(path, 'metadata')
-    let id = randomUUID() as string
-    if (existsSync(metadata)) id = parse<{ id: string }>(metadata, await readFile(metadata, 'utf8')).id
-    else await writeAtomically(metadata, JSON.stringify({ id }))
-    return new CheckpointFolder(path, id)
+  /** Opens or makes the folder and takes its lock. Throws CHECKPOINT_IN_USE, CHECKPOINT_DAMAGED, CHECKPOINT_FAILED. */
+  static async open(location: string, durability: 'power' | 'process' = 'power'): Promise<CheckpointFolder> {
+    const path = await writing(resolve(location), async () => {
+      for (const part of ['offsets', 'commits', 'sources', 'state']) await mkdir(join(location, part), { recursive: true })
+      return realpath(location)
+    })
+    await writing(path, () => lockFolder(path))
+    try {
+      return new CheckpointFolder(path, await identity(path), durability === 'power')
+    } catch (error) {
+      await unlockFolder(path)
+      throw error
+    }
   }
 
   stateFolder(): string {
@@ -68,7 +77,8 @@ export class CheckpointFolder {
     return join(this.path, 'sources', sourceId)
   }
 
-  async writeOffsets(epoch: number, entry: OffsetEntry): Promise<void> {
+  /** `isPlan`: the epoch has not run yet, and after a crash it must be the same. */
+  async writeOffsets(epoch: number, entry: OffsetEntry, isPlan: boolean): Promise<void> {
     const header = {
       batchWatermarkMs: entry.watermarkMillis,
       batchTimestampMs: entry.batchTimeMillis,
@@ -77,14 +87,14 @@ export class CheckpointFolder {
       lateWatermarkMs: entry.lateMillis,
     }
     const lines = Object.entries(entry.ends).map(([sourceId, offset]) => JSON.stringify({ source: sourceId, offset }))
-    await writeAtomically(join(this.path, 'offsets', String(epoch)), ['v1', JSON.stringify(header), ...lines].join('\n'))
+    await this.#write(join('offsets', String(epoch)), ['v1', JSON.stringify(header), ...lines].join('\n'), isPlan ? 'renamed' : 'written')
   }
 
   /** Null if the epoch was never planned. */
   readOffsets(epoch: number): OffsetEntry | null {
     const path = join(this.path, 'offsets', String(epoch))
     if (!existsSync(path)) return null
-    const [version, header, ...lines] = readFileSync(path, 'utf8').split('\n')
+    const [version, header, ...lines] = unsealText(path, readFileSync(path, 'utf8')).split('\n')
     if (version !== 'v1' || header === undefined) throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: `it begins with ${version}` })
     const facts = parse<{ batchWatermarkMs: number; batchTimestampMs: number; mode: string; lateWatermarkMs: number }>(path, header)
     const ends = lines.map(line => parse<{ source: string; offset: SourceOffset }>(path, line))
@@ -98,31 +108,36 @@ export class CheckpointFolder {
   }
 
   async writeCommit(epoch: number, nextWatermarkMillis: number): Promise<void> {
-    await writeAtomically(join(this.path, 'commits', String(epoch)), `v1\n${JSON.stringify({ nextBatchWatermarkMs: nextWatermarkMillis })}`)
+    const text = `v1\n${JSON.stringify({ nextBatchWatermarkMs: nextWatermarkMillis })}`
+    // A commit that a power cut takes away is made again: the manifest says that it is due.
+    await this.#write(join('commits', String(epoch)), text, 'written')
   }
 
   /** The last epoch in the commit log, or -1. */
   async lastCommit(): Promise<number> {
-    return Math.max(-1, ...(await numbers(join(this.path, 'commits'))))
+    const last = Math.max(-1, ...(await numbers(join(this.path, 'commits'))))
+    const path = join(this.path, 'commits', String(last))
+    if (last >= 0) unsealText(path, await readFile(path, 'utf8'))
+    return last
   }
 
   async writeManifest(manifest: Manifest): Promise<void> {
-    await writeAtomically(join(this.stateFolder(), `${manifest.epoch}.manifest`), JSON.stringify(manifest, bigintAsText))
+    await this.#write(join('state', `${manifest.epoch}.manifest`), JSON.stringify(manifest, bigintAsText), 'renamed')
   }
 
   /** The newest manifest, or null in a first run. A damaged one is refused: what came after it was committed on its strength. */
   async newestManifest(): Promise<Manifest | null> {
-    const epochs = (await readdir(this.stateFolder())).flatMap(name => (/^\d+\.manifest$/.test(name) ? [Number.parseInt(name, 10)] : []))
+    const epochs = (await readdir(this.stateFolder())).flatMap(name => (MANIFEST.test(name) ? [Number.parseInt(name, 10)] : []))
     if (epochs.length === 0) return null
     const path = join(this.stateFolder(), `${Math.max(...epochs)}.manifest`)
-    const manifest = parse<Manifest>(path, await readFile(path, 'utf8'))
+    const manifest = parse<Manifest>(path, unsealText(path, await readFile(path, 'utf8')))
     if (manifest.version !== 1)
       throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: `its version is ${String(manifest.version)}, this engine reads 1` })
     return manifest
   }
 
-  /** Removes log entries and state files that no restart will ask for. */
-  async purge(manifest: Manifest): Promise<void> {
+  /** Removes log entries and state files that no restart will ask for. `inWork`: a file that is still being written. */
+  async purge(manifest: Manifest, inWork: (name: string) => boolean): Promise<void> {
     for (const part of ['offsets', 'commits']) {
       for (const epoch of await numbers(join(this.path, part))) {
         if (epoch < manifest.epoch - RETAIN) await rm(join(this.path, part, String(epoch)), { force: true })
@@ -131,15 +146,59 @@ export class CheckpointFolder {
     const kept = new Set(manifest.files.map(file => file.name))
     for (const name of await readdir(this.stateFolder())) {
       const epoch = Number.parseInt(name, 10)
-      const stale = name.endsWith('.manifest') ? epoch < manifest.epoch - 1 : !kept.has(name) && epoch < manifest.epoch - 1
+      const stale = MANIFEST.test(name) ? epoch < manifest.epoch - 1 : !kept.has(name) && !inWork(name) && epoch < manifest.epoch - 1
       if (stale) await rm(join(this.stateFolder(), name), { force: true })
     }
   }
 
-  async close(): Promise<void> {
-    await rm(join(this.path, 'lock'), { force: true })
-    held.delete(this.path)
+  /** Removes what dead attempts have left: while nothing runs, only what the newest manifest names is of use. */
+  async clean(manifest: Manifest): Promise<void> {
+    const kept = new Set([`${manifest.epoch}.manifest`, ...manifest.files.map(file => file.name)])
+    for (const name of await readdir(this.stateFolder())) if (!kept.has(name)) await rm(join(this.stateFolder(), name), { force: true })
+    for (const part of ['offsets', 'commits']) {
+      for (const name of await readdir(join(this.path, part))) {
+        if (name.endsWith('.tmp')) await rm(join(this.path, part, name), { force: true })
+      }
+    }
   }
+
+  async close(): Promise<void> {
+    await unlockFolder(this.path)
+  }
+
+  async #write(name: string, text: string, durability: Durability): Promise<void> {
+    const path = join(this.path, name)
+    await writing(path, () => writeAtomically(path, sealText(text), this.#isDurable ? durability : 'no'))
+  }
+}
+
+const MANIFEST = /^(-1|\d+)\.manifest$/
+
+/** Gives what the disk refuses a code. */
+const writing = async <T>(path: string, what: () => Promise<T>): Promise<T> => {
+  try {
+    return await what()
+  } catch (error) {
+    if (error instanceof EngineError) throw error
+    throw new EngineError('CHECKPOINT_FAILED', { path, reason: error instanceof Error ? error.message : String(error) }, error)
+  }
+}
+
+/** The query's id, which all runs on the folder share. */
+const identity = async (path: string): Promise<string> => {
+  const metadata = join(path, 'metadata')
+  if (existsSync(metadata)) {
+    const { id, crc32: crc } = parse<{ id: string; crc32: string }>(metadata, await readFile(metadata, 'utf8'))
+    // One line of JSON, as Spark has it; so its checksum is a field.
+    unsealText(metadata, `${id}\ncrc32 ${crc}\n`)
+    return id
+  }
+  if ((await readdir(join(path, 'state'))).some(name => MANIFEST.test(name)))
+    throw new EngineError('CHECKPOINT_DAMAGED', { path: metadata, reason: 'it is missing' })
+  const id = randomUUID()
+  const crc = sealText(id).trimEnd().slice(-8)
+  await writing(metadata, () => writeAtomically(metadata, JSON.stringify({ id, crc32: crc })))
+  return id
 }
 
 const bigintAsText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
@@ -153,25 +212,3 @@ const parse = <T>(path: string, text: string): T => {
 }
 
 const numbers = async (folder: string): Promise<number[]> => (await readdir(folder)).filter(name => /^\d+$/.test(name)).map(Number)
-
-/** Folders that queries of this process have. */
-const held = new Set<string>()
-
-const lock = async (path: string): Promise<void> => {
-  const file = join(path, 'lock')
-  const owner = existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : Number.NaN
-  if (held.has(path) || (Number.isInteger(owner) && owner !== process.pid && isAlive(owner))) {
-    throw new EngineError('CHECKPOINT_IN_USE', { path, pid: owner })
-  }
-  held.add(path)
-  await writeFile(file, String(process.pid))
-}
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import type { StateFile } from '../state/state-file.ts'
 
-/** So many change files of one operator and task make a merge worth while. */
+/** So many change files of one operator make a merge worth while. */
 const MANY_FILES = 16
 /** A base is merged again only when what changed since is at least half as large. */
 const GROWTH = 0.5
@@ -21,12 +22,22 @@ const workerFile = (): string => {
 export class Compactor {
   readonly #folder: string
   #pool: Piscina | null = null
-  #running = false
+  #running: { readonly name: string } | null = null
   #done: { readonly replaced: ReadonlySet<string>; readonly merged: StateFile } | null = null
-  #serial = 0
 
   constructor(folder: string) {
     this.#folder = folder
+  }
+
+  /** True for the file that a merge is writing, or has written and `apply` has not yet put in: nothing names it, but it is needed. */
+  isInWork(name: string): boolean {
+    return this.#running?.name === name || this.#done?.merged.name === name
+  }
+
+  /** A merge of files that the query no longer goes by, after a restart, must not be put in. */
+  forget(): void {
+    this.#done = null
+    this.#running = null
   }
 
   /** The list with a finished merge put in. */
@@ -42,10 +53,10 @@ export class Compactor {
 
   /** Starts a merge if one is worth while and none is running. Does not block. */
   consider(files: readonly StateFile[]): void {
-    if (this.#running || this.#done !== null) return
-    const groups = new Map<string, StateFile[]>()
-    for (const file of files)
-      groups.set(`${file.operatorId}/${file.task}`, [...(groups.get(`${file.operatorId}/${file.task}`) ?? []), file])
+    if (this.#running !== null || this.#done !== null) return
+    // All tasks together: at another parallelism a key moves from one task's files to another's, and which of them is newer only the order of the whole list tells.
+    const groups = new Map<number, StateFile[]>()
+    for (const file of files) groups.set(file.operatorId, [...(groups.get(file.operatorId) ?? []), file])
     for (const group of groups.values()) {
       const [base, ...changes] = group
       const changed = changes.reduce((sum, file) => sum + file.bytes, 0)
@@ -61,18 +72,19 @@ export class Compactor {
   }
 
   async #merge(group: readonly StateFile[]): Promise<void> {
-    this.#running = true
+    const last = group[group.length - 1]
+    const name = `${last.epoch}-${last.operatorId}-all-${randomUUID().slice(0, 8)}.state`
+    const running = { name }
+    this.#running = running
     try {
       this.#pool ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: 1, idleTimeout: 1000 })
-      const last = group[group.length - 1]
-      const name = `${last.epoch}-${last.operatorId}-${last.task}-m${process.pid}-${this.#serial++}.state`
       const files = group.map(file => ({ path: join(this.#folder, file.name), file }))
       const merged = (await this.#pool.run({ files, path: join(this.#folder, name), name })) as StateFile
-      this.#done = { replaced: new Set(group.map(file => file.name)), merged }
+      if (this.#running === running) this.#done = { replaced: new Set(group.map(file => file.name)), merged }
     } catch {
       // A merge that fails costs nothing: the parts are still there, and the next epoch tries again.
     } finally {
-      this.#running = false
+      if (this.#running === running) this.#running = null
     }
   }
 }

@@ -25,29 +25,27 @@ type Positions = Readonly<Record<string, SourceOffset>>
 const POLLING_MILLIS = 10
 const RECENT_PROGRESS = 100
 
-/** Something that others wait for and that happens again and again. */
+/** Something that others wait for and that happens again and again. A wait that ends otherwise must be dropped: nothing else forgets it. */
 class Signal {
-  #resolve: () => void = () => {}
-  #promise: Promise<void>
+  readonly #waiting = new Set<() => void>()
 
-  constructor() {
-    this.#promise = this.#fresh()
+  wait(): { readonly happened: Promise<void>; drop(): void } {
+    let resolve: () => void = () => {}
+    const happened = new Promise<void>(done => {
+      resolve = done
+    })
+    this.#waiting.add(resolve)
+    return { happened, drop: () => this.#waiting.delete(resolve) }
   }
 
   get next(): Promise<void> {
-    return this.#promise
+    return this.wait().happened
   }
 
   fire(): void {
-    const resolve = this.#resolve
-    this.#promise = this.#fresh()
-    resolve()
-  }
-
-  #fresh(): Promise<void> {
-    return new Promise(resolve => {
-      this.#resolve = resolve
-    })
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const resolve of waiting) resolve()
   }
 }
 
@@ -203,10 +201,12 @@ export class QueryRun {
   // --- Life
 
   async #live(): Promise<void> {
+    let failure: unknown = null
     try {
       await this.#open()
-      for (;;) {
+      for (let isFirst = true; !this.#stopping || isFirst; isFirst = false) {
         try {
+          if (!isFirst) await this.#recover()
           await this.#runAttempt()
           break
         } catch (error) {
@@ -217,7 +217,7 @@ export class QueryRun {
       }
     } catch (error) {
       this.exception = error instanceof Error ? error : new Error(String(error))
-      this.#rejectStarted(error)
+      failure = error
     } finally {
       await this.#attempt?.destroy().catch(() => {})
       this.#attempt = null
@@ -227,6 +227,8 @@ export class QueryRun {
       this.#isActive = false
       this.#message = this.exception === null ? 'Stopped' : `Terminated with exception: ${this.exception.message}`
       this.#committed.fire()
+      // Only now, so that whoever hears of it can start anew on the same checkpoint.
+      this.#rejectStarted(failure ?? new EngineError('QUERY_STOPPED', { what: 'it had started' }))
     }
   }
 
@@ -235,7 +237,7 @@ export class QueryRun {
     const { options } = this.prepared.sink
     this.#committer = sinkConnector(sink.format).committer(options, this.prepared.schema)
     if (checkpointLocation !== null) {
-      this.#folder = await CheckpointFolder.open(checkpointLocation)
+      this.#folder = await CheckpointFolder.open(checkpointLocation, this.options.durability)
       this.id = this.#folder.id
       this.#compactor = new Compactor(this.#folder.stateFolder())
     }
@@ -245,6 +247,13 @@ export class QueryRun {
 
   /** Reads where the checkpoint left off, and finishes an epoch that was prepared but perhaps not committed. */
   async #recover(): Promise<void> {
+    this.#epoch = 0
+    this.#positions = {}
+    this.#files = []
+    this.#replay = null
+    this.#watermark = new EpochWatermark(this.prepared.delays, this.options.watermarkPolicy, null)
+    this.#watermarkMoved = false
+    this.#compactor?.forget()
     const folder = this.#folder
     if (folder === null) return
     const manifest = await folder.newestManifest()
@@ -257,7 +266,6 @@ export class QueryRun {
         })
       }
       await this.#committer?.recover(-1)
-      this.#replay = folder.readOffsets(0)
       return
     }
     const difference = compareSignatures(manifest.signature as PlanSignature, this.#signature)
@@ -273,6 +281,7 @@ export class QueryRun {
       await folder.writeCommit(manifest.epoch, manifest.watermarkMillis)
     }
     await this.#committer?.recover(manifest.epoch)
+    await folder.clean(manifest)
     this.#epoch = manifest.epoch + 1
     this.#positions = manifest.positions
     this.#files = manifest.files
@@ -304,12 +313,7 @@ export class QueryRun {
     }
     this.#message = `Restarting after: ${error instanceof Error ? error.message : String(error)}`
     const wait = Math.min(restart.longestMillis, restart.firstMillis * 2 ** (this.#failures.length - 1))
-    await new Promise(resolve => setTimeout(resolve, wait))
-    this.#epoch = 0
-    this.#positions = {}
-    this.#files = []
-    this.#watermark = new EpochWatermark(this.prepared.delays, this.options.watermarkPolicy, null)
-    await this.#recover()
+    for (const until = clock.now() + wait * 1000; !this.#stopping && clock.now() < until; ) await this.#until(until)
   }
 
   async #runAttempt(): Promise<void> {
@@ -317,7 +321,6 @@ export class QueryRun {
     const attemptId = randomUUID().slice(0, 8)
     const folder = this.#folder
     const stateFiles = folder === null ? null : new StateFiles(folder.stateFolder(), attemptId)
-    const isFirst = this.#epoch === 0 && this.#replay === null
     const deployment = deploy({
       stages: prepared.stages,
       workers: options.workers,
@@ -345,7 +348,10 @@ export class QueryRun {
     this.#attempt = attempt
     attempt.start()
     await attempt.race(attempt.ready)
-    this.#positions = { ...attempt.positions, ...(isFirst ? {} : this.#positions) }
+    const isFirst = Object.keys(this.#positions).length === 0
+    this.#positions = { ...attempt.positions, ...this.#positions }
+    // Where "latest" was, say, must be the same place after a crash in the first epoch.
+    if (isFirst && this.#epoch === 0) await folder?.writeManifest(this.#manifest(-1, this.#positions, []))
     this.#message = 'Running'
     this.#resolveStarted()
     this.#committed.fire()
@@ -446,7 +452,7 @@ export class QueryRun {
     const begun = performance.now()
     const policy = this.#policy(mode)
     if (this.#folder !== null && this.#replay === null && ends !== null)
-      await this.#folder.writeOffsets(policy.epoch, offsetEntry(policy, ends))
+      await this.#folder.writeOffsets(policy.epoch, offsetEntry(policy, ends), true)
     this.#replay = null
     const outcome = attempt.follow(policy.epoch)
     attempt.beginEpoch(policy, ends)
@@ -506,22 +512,12 @@ export class QueryRun {
     if (folder !== null && stateFiles !== null) {
       const fresh = await stateFiles.finish(epoch, this.options.durability === 'power')
       this.#files = this.#compactor?.apply([...this.#files, ...fresh]) ?? []
-      const manifest: Manifest = {
-        version: 1,
-        epoch,
-        signature: this.#signature,
-        watermarkMillis: this.#watermark.evictMillis,
-        lateMillis: this.#watermark.lateMillis,
-        eventMaxMicros: this.#watermark.maxMicros,
-        positions,
-        tokens: outcome.tokens,
-        files: this.#files,
-      }
+      const manifest = this.#manifest(epoch, positions, outcome.tokens)
       await folder.writeManifest(manifest)
-      if (policy.mode === 'realTime') await folder.writeOffsets(epoch, offsetEntry(policy, positions))
+      if (policy.mode === 'realTime') await folder.writeOffsets(epoch, offsetEntry(policy, positions), false)
       await this.#committer?.commit(epoch, outcome.tokens)
       await folder.writeCommit(epoch, this.#watermark.evictMillis)
-      if (epoch % 10 === 0) await folder.purge(manifest)
+      if (epoch % 10 === 0) await folder.purge(manifest, name => this.#compactor?.isInWork(name) === true)
       this.#compactor?.consider(this.#files)
     } else {
       await this.#committer?.commit(epoch, outcome.tokens as readonly SinkToken[])
@@ -531,6 +527,20 @@ export class QueryRun {
     attempt.committed(positions)
     this.#note(attempt, policy, outcome, before, inForce, begun)
     this.#committed.fire()
+  }
+
+  #manifest(epoch: number, positions: Positions, tokens: readonly SinkToken[]): Manifest {
+    return {
+      version: 1,
+      epoch,
+      signature: this.#signature,
+      watermarkMillis: this.#watermark.evictMillis,
+      lateMillis: this.#watermark.lateMillis,
+      eventMaxMicros: this.#watermark.maxMicros,
+      positions,
+      tokens,
+      files: this.#files,
+    }
   }
 
   #note(attempt: Attempt, policy: EpochPolicy, outcome: EpochOutcome, before: Positions, watermarkMillis: number, begun: number): void {
@@ -578,8 +588,17 @@ export class QueryRun {
   /** Waits on the query's clock, or until something interrupts. `flushes`: how often a flush had been asked for when the caller last looked. */
   async #pause(millis: number, flushes = this.#flushRequests): Promise<void> {
     if (this.#stopping || this.#flushRequests !== flushes) return
-    const { clock } = this.options
-    await clock.until(clock.now() + millis * 1000, this.#interrupted.next)
+    await this.#until(this.options.clock.now() + millis * 1000)
+  }
+
+  /** Until the given time, or until something interrupts. */
+  async #until(micros: number): Promise<void> {
+    const interruption = this.#interrupted.wait()
+    try {
+      await this.options.clock.until(micros, interruption.happened)
+    } finally {
+      interruption.drop()
+    }
   }
 
   /** Until the next multiple of the interval, as Spark's processing-time trigger has it. */
@@ -593,8 +612,7 @@ export class QueryRun {
     const now = clock.now() / 1000
     const next = Math.floor(now / intervalMillis) * intervalMillis + intervalMillis
     while (!this.#stopping && clock.now() / 1000 < next && this.#trigger.kind === 'processingTime') {
-      const { next: interrupted } = this.#interrupted
-      await clock.until(next * 1000, interrupted)
+      await this.#until(next * 1000)
       // A flush is not a reason to run early, but stop and a new trigger are.
       if (this.#trigger.kind !== 'processingTime' || this.#trigger.intervalMillis !== intervalMillis) return
     }

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '../base/errors.ts'
+import { writeAll } from '../connector/durable-file.ts'
 import { STATE_HEADER_BYTES, STATE_TRAILER_BYTES, type StateFile, stateHeader, stateTrailer, updateCrc } from '../state/state-file.ts'
 
 interface OpenFile {
@@ -38,44 +39,37 @@ export class StateFiles {
     target.queue = target.queue.then(async () => {
       if (target.handle === null) {
         target.handle = await open(join(this.#folder, target.name), 'w')
-        await target.handle.write(stateHeader())
+        await writeAll(target.handle, stateHeader())
       }
       target.crc = updateCrc(target.crc, chunk)
-      await target.handle.write(chunk)
+      await writeAll(target.handle, chunk)
     })
     // The failure is met in `finish`; until then it must not count as unhandled.
     target.queue.catch(() => {})
   }
 
-  /** Makes an epoch's files whole and durable. Throws CHECKPOINT_FAILED. */
+  /** Makes an epoch's files whole and durable; the folder itself is synced with the manifest that names them. Throws CHECKPOINT_FAILED. */
   async finish(epoch: number, durable: boolean): Promise<StateFile[]> {
-    const done: StateFile[] = []
-    for (const [key, file] of this.#open) {
-      if (file.epoch !== epoch) continue
-      this.#open.delete(key)
-      try {
-        await file.queue
-        if (file.handle === null) continue
-        await file.handle.write(stateTrailer(file.crc))
-        if (durable) await file.handle.datasync()
-        await file.handle.close()
-      } catch (error) {
-        throw new EngineError(
-          'CHECKPOINT_FAILED',
-          { path: this.#folder, reason: error instanceof Error ? error.message : String(error) },
-          error,
-        )
-      }
-      done.push({
-        operatorId: file.operatorId,
-        task: file.task,
-        epoch,
-        name: file.name,
-        bytes: file.bytes + STATE_TRAILER_BYTES,
-        crc: file.crc,
-      })
+    const own = [...this.#open].filter(([, file]) => file.epoch === epoch)
+    for (const [key] of own) this.#open.delete(key)
+    const results = await Promise.allSettled(own.map(([, file]) => complete(file, durable)))
+    for (const result of results) {
+      if (result.status === 'fulfilled') continue
+      const { reason } = result as { reason: unknown }
+      throw new EngineError(
+        'CHECKPOINT_FAILED',
+        { path: this.#folder, reason: reason instanceof Error ? reason.message : String(reason) },
+        reason,
+      )
     }
-    return done
+    return own.map(([, file]) => ({
+      operatorId: file.operatorId,
+      task: file.task,
+      epoch,
+      name: file.name,
+      bytes: file.bytes + STATE_TRAILER_BYTES,
+      crc: file.crc,
+    }))
   }
 
   async abandon(): Promise<void> {
@@ -84,5 +78,16 @@ export class StateFiles {
       await file.handle?.close().catch(() => {})
     }
     this.#open.clear()
+  }
+}
+
+const complete = async (file: OpenFile, durable: boolean): Promise<void> => {
+  try {
+    await file.queue
+    if (file.handle === null) return
+    await writeAll(file.handle, stateTrailer(file.crc))
+    if (durable) await file.handle.datasync()
+  } finally {
+    await file.handle?.close()
   }
 }

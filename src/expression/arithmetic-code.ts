@@ -229,9 +229,10 @@ const round: ScalarCode = (cg, node, args) => {
       })
     }
     case 'float':
-      return scalarUnlessNull(cg, type, [value], `Math.fround(${cg.constant(roundDouble)}(${a}, ${digits}))`)
+      return scalarUnlessNull(cg, type, [value], `Math.fround(${cg.constant(roundDouble)}(${a}, ${digits})) + 0`)
     default:
-      return scalarUnlessNull(cg, type, [value], `${cg.constant(roundDouble)}(${a}, ${digits})`)
+      // Spark rounds through BigDecimal, which has no -0.
+      return scalarUnlessNull(cg, type, [value], `${cg.constant(roundDouble)}(${a}, ${digits}) + 0`)
   }
 }
 
@@ -249,14 +250,16 @@ const toWhole =
     return scalarUnlessNull(cg, node.type, args, `${cg.constant(up ? ceilLong : floorLong)}(${a})`)
   }
 
-const MAX_LONG = 9223372036854775807n
-const clampLong = (value: number): bigint => {
+/** Spark gives 0 for NaN here, and an error for everything else that is no long. */
+const wholeLong = (value: number, name: string): bigint => {
   if (Number.isNaN(value)) return 0n
-  if (value >= 9223372036854775807) return MAX_LONG
-  return value <= -9223372036854775808 ? -MAX_LONG - 1n : BigInt(value)
+  if (value >= 9223372036854775808 || value < -9223372036854775808) {
+    throw new EngineError('ARITHMETIC_OVERFLOW', { operation: `${name} of ${value}`, type: 'bigint' })
+  }
+  return BigInt(value)
 }
-const floorLong = (value: number): bigint => clampLong(Math.floor(value))
-const ceilLong = (value: number): bigint => clampLong(Math.ceil(value))
+const floorLong = (value: number): bigint => wholeLong(Math.floor(value), 'floor')
+const ceilLong = (value: number): bigint => wholeLong(Math.ceil(value), 'ceil')
 
 export const arithmeticCodes: Readonly<Record<string, ScalarCode>> = {
   '+': binary('+'),

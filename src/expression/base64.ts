@@ -47,21 +47,25 @@ export const base64Encode = (source: Uint8Array, offset: number, length: number,
   return to
 }
 
-/** Decodes MIME base64: line breaks are passed over. Returns the number of bytes, or -1 if it is no base64. */
+/**
+ * Decodes MIME base64 as Java does: what is no letter of the alphabet is passed over, and what follows the padding. Returns the number of bytes, or -1 if the
+ * last unit is incomplete or badly padded.
+ */
 export const base64Decode = (source: Uint8Array, offset: number, length: number, target: Uint8Array): number => {
+  const end = offset + length
   let bits = 0
   let count = 0
   let to = 0
-  let pads = 0
-  for (let i = offset; i < offset + length; i++) {
+  for (let i = offset; i < end; i++) {
     const c = source[i]
-    if (c === 10 || c === 13) continue
     if (c === PAD) {
-      pads++
-      continue
+      // Two letters want a second pad at once; a pad after one letter or none is out of place.
+      if (count === 0 || (count === 2 && source[i + 1] !== PAD) || (count === 2 && i + 1 >= end)) return -1
+      for (i++; i < end; i++) if (VALUES[source[i]] >= 0) return -1
+      break
     }
     const value = VALUES[c]
-    if (value < 0 || pads > 0) return -1
+    if (value < 0) continue
     bits = (bits << 6) | value
     if (++count === 4) {
       target[to] = bits >> 16
@@ -72,8 +76,8 @@ export const base64Decode = (source: Uint8Array, offset: number, length: number,
       count = 0
     }
   }
-  if (count === 0) return pads === 0 ? to : -1
-  if (count === 1 || (pads > 0 && pads !== 4 - count)) return -1
+  if (count === 0) return to
+  if (count === 1) return -1
   if (count === 2) {
     target[to] = bits >> 4
     return to + 1

@@ -49,12 +49,23 @@ export const emitCast = (cg: CodeBuilder, value: Value, to: DataType): Value => 
       return scalarUnlessNull(cg, to, [value], `Math.floor(${scalarCode(value)} / ${DAY_MICROS})`)
     case 'timestamp':
       if (from.kind === 'date') return scalarUnlessNull(cg, to, [value], `${scalarCode(value)} * ${DAY_MICROS}`)
+      if (from.kind === 'float' || from.kind === 'double') return secondsToTimestamp(cg, value, to)
       return scalarUnlessNull(cg, to, [value], `Math.trunc(${asDouble(value)} * 1000000)`)
-    case 'binary':
-      return integerBytes(cg, value)
     default:
       throw new Error(`no cast from ${typeName(from)} to ${typeName(to)}`)
   }
+}
+
+const secondsToTimestamp = (cg: CodeBuilder, value: Value, to: DataType): Value =>
+  statementsUnlessNull(cg, to, [value], v => {
+    const code = scalarCode(value)
+    cg.line(`if (!(Math.abs(${code}) < Infinity)) ${cg.constant(failSeconds)}(${code}, ${cg.constant(value.type)})`)
+    cg.line(`${v} = Math.trunc(${code} * 1000000)`)
+    cg.line(`if (!(Math.abs(${v}) < 9223372036854775808)) ${cg.constant(failRange)}(${code}, ${cg.constant(value.type)}, ${cg.constant(to)})`)
+  })
+
+const failSeconds = (value: number, from: DataType): never => {
+  throw new EngineError('CAST_INVALID_INPUT', { value: String(value), from: typeName(from), to: 'timestamp' })
 }
 
 const isBig = (type: DataType): boolean => type.kind === 'long' || type.kind === 'decimal'
@@ -146,9 +157,10 @@ const toLong = (cg: CodeBuilder, value: Value, to: DataType): Value => {
   }
 }
 
-const toDecimal = (cg: CodeBuilder, value: Value, to: Extract<DataType, { kind: 'decimal' }>): Value => {
-  const from = value.type
-  const code = scalarCode(value)
+const toDecimal = (cg: CodeBuilder, given: Value, to: Extract<DataType, { kind: 'decimal' }>): Value => {
+  const from = given.type
+  const code = scalarCode(given)
+  const value = from.kind === 'float' || from.kind === 'double' ? nullUnlessFinite(cg, given) : given
   const limit = `${10n ** BigInt(to.precision)}n`
   return statementsUnlessNull(cg, to, [value], v => {
     if (from.kind === 'decimal') cg.line(`${v} = ${rescale(code, from.scale, to.scale)}`)
@@ -162,10 +174,15 @@ const toDecimal = (cg: CodeBuilder, value: Value, to: Extract<DataType, { kind: 
   })
 }
 
-const doubleToDecimal = (value: number, scale: number, from: DataType, to: DataType): bigint => {
-  if (!Number.isFinite(value)) return failRange(value, from, to)
-  return textToDecimal(String(value), scale) ?? failRange(value, from, to)
+/** NaN and the infinities become a null decimal, in ANSI mode too. */
+const nullUnlessFinite = (cg: CodeBuilder, value: Value): Value => {
+  const isNull = cg.fresh('nul')
+  cg.line(`const ${isNull} = ${value.isNull === 'false' ? '' : `${value.isNull} || `}!(Math.abs(${scalarCode(value)}) < Infinity)`)
+  return { ...value, isNull }
 }
+
+const doubleToDecimal = (value: number, scale: number, from: DataType, to: DataType): bigint =>
+  textToDecimal(String(value), scale) ?? failRange(value, from, to)
 
 /** The unscaled value of a decimal text, rounded half up; undefined if it is none. */
 export const textToDecimal = (text: string, scale: number): bigint | undefined => {
@@ -249,20 +266,4 @@ const toText = (cg: CodeBuilder, value: Value): Value => {
     }
   }
   return bytesUnlessNull(cg, to, [value], scratch, `${scratch}.encode(${format()})`)
-}
-
-/** Big-endian, as long as the type. */
-const integerBytes = (cg: CodeBuilder, value: Value): Value => {
-  const size = { byte: 1, short: 2, integer: 4, long: 8 }[value.type.kind as 'byte'] ?? 8
-  const write = (scratch: Scratch, n: number | bigint): number => {
-    const u8 = scratch.reserve(size)
-    let rest = BigInt.asUintN(8 * size, BigInt(n))
-    for (let i = size - 1; i >= 0; i--) {
-      u8[i] = Number(rest & 255n)
-      rest >>= 8n
-    }
-    return size
-  }
-  const scratch = cg.constant(new Scratch())
-  return bytesUnlessNull(cg, { kind: 'binary' }, [value], scratch, `${cg.constant(write)}(${scratch}, ${scalarCode(value)})`)
 }

@@ -9,7 +9,7 @@ export const canCast = (from: DataType, to: DataType): boolean => {
     case 'string':
       return from.kind !== 'array' && from.kind !== 'map' && from.kind !== 'struct'
     case 'binary':
-      return from.kind === 'string' || ['byte', 'short', 'integer', 'long'].includes(from.kind)
+      return from.kind === 'string'
     case 'boolean':
       return isNumeric(from) || from.kind === 'string'
     case 'date':

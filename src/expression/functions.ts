@@ -112,6 +112,10 @@ const never = (): Bound => {
 const extreme: FunctionTyping = {
   arity: [2, 255],
   bind: (name, args) => {
+    // Here, unlike in a comparison, a string is not taken for a number.
+    const kinds = args.map(arg => arg.type.kind).filter(kind => kind !== 'null')
+    const text = kinds.indexOf('string')
+    if (text >= 0 && kinds.some(kind => kind !== 'string')) mismatch(name, `something other than a string beside ${kinds.join(', ')}`, text, args[text].type)
     const unified = unify(name, args)
     return call(
       name,

@@ -90,35 +90,42 @@ for (const [c, letter] of Object.entries({ 8: 'b', 9: 't', 10: 'n', 12: 'f', 13:
 
 const quoted = (text: string): string => (text === 'NaN' || text.endsWith('Infinity') ? `"${text}"` : text)
 
-/** `to_json` of a struct: fields that are null are left out. */
+/** `to_json` of a struct: fields that are null are left out, unless `ignoreNullFields` is false. */
 export const compileToJson = (cg: CodeBuilder, child: Value, node: Extract<Bound, { kind: 'toJson' }>): Value => {
   const writer = new JsonWriter()
   const w = cg.constant(writer, 'json')
   if (child.form !== 'struct' || child.type.kind !== 'struct') throw new Error('to_json of no struct')
   if (child.isNull !== 'false') cg.open(`if (!${child.isNull}) {`)
   cg.line(`${w}.clear()`)
-  emitJsonObject(cg, w, child.type, child.fields)
+  emitJsonObject(cg, w, child.type, child.fields, node.options.ignoreNullFields?.toLowerCase() === 'false')
   if (child.isNull !== 'false') cg.close()
   return bytesUnlessNull(cg, node.type, [child], `${w}.scratch`, `${w}.length`)
 }
 
 /** Code that writes an object with these fields to the JsonWriter named `w`. */
-export const emitJsonObject = (cg: CodeBuilder, w: string, type: StructType, fields: readonly Value[]): void => {
+export const emitJsonObject = (cg: CodeBuilder, w: string, type: StructType, fields: readonly Value[], keepNulls = false): void => {
   cg.line(`${w}.raw('{')`)
   for (const [i, value] of fields.entries()) {
-    if (value.isNull === 'true') continue
-    if (value.isNull !== 'false') cg.open(`if (!${value.isNull}) {`)
+    if (value.isNull === 'true' && !keepNulls) continue
+    const test = value.isNull !== 'false'
+    if (test && !keepNulls) cg.open(`if (!${value.isNull}) {`)
     cg.line(`${w}.bytes(${cg.constant(new TextEncoder().encode(`${JSON.stringify(type.fields[i].name)}:`))})`)
-    emitJsonValue(cg, w, type.fields[i].type, value)
+    if (test && keepNulls) {
+      cg.open(`if (${value.isNull}) {`)
+      cg.line(`${w}.raw('null')`)
+      cg.close('} else {')
+    }
+    emitJsonValue(cg, w, type.fields[i].type, value, keepNulls)
+    if (test && keepNulls) cg.close()
     cg.line(`${w}.raw(',')`)
-    if (value.isNull !== 'false') cg.close()
+    if (test && !keepNulls) cg.close()
   }
   cg.line(`${w}.close()`)
 }
 
-const emitJsonValue = (cg: CodeBuilder, w: string, type: DataType, value: Value): void => {
+const emitJsonValue = (cg: CodeBuilder, w: string, type: DataType, value: Value, keepNulls: boolean): void => {
   if (value.form === 'struct' && type.kind === 'struct') {
-    emitJsonObject(cg, w, type, value.fields)
+    emitJsonObject(cg, w, type, value.fields, keepNulls)
     return
   }
   if (value.form !== 'scalar') {

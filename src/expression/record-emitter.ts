@@ -55,7 +55,7 @@ export const emitRecord = (cg: CodeBuilder, layout: RowLayout, values: readonly 
     cg.open(`if (${hasNull}) {`)
     cg.line(`const ${vtable} = ${p} + ${layout.ownVtableOffset}, ${u16} = ${out}.u16`)
     cg.line(`${views.i32}[${p} >> 2] = ${-layout.ownVtableOffset}`)
-    cg.line(`${cg.constant(writeVtable)}(${u8}, ${vtable}, ${cg.constant(layout.vtable)})`)
+    cg.line(`${cg.constant(writeVtable)}(${views.i32}, ${vtable} >> 2, ${cg.constant(layout.vtableWords)})`)
     for (const { leaf, value } of leaves) {
       if (value.isNull !== 'false') cg.line(`if (${value.isNull}) ${u16}[(${vtable} + ${4 + 2 * leaf.index}) >> 1] = 0`)
     }
@@ -153,8 +153,8 @@ const loadViews = (cg: CodeBuilder, leaves: readonly LeafValue[], out: string): 
   }
 }
 
-const writeVtable = (u8: Uint8Array, at: number, vtable: Uint8Array): void => {
-  for (let i = 0; i < vtable.length; i++) u8[at + i] = vtable[i]
+const writeVtable = (i32: Int32Array, at: number, vtable: Int32Array): void => {
+  for (let i = 0; i < vtable.length; i++) i32[at + i] = vtable[i]
 }
 
 /** Pairs each leaf of a column with its value. A field of a null struct is null. */

@@ -7,12 +7,17 @@ const two = (n: number): string => (n < 10 ? `0${n}` : String(n))
 export const doubleText = (value: number): string => {
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity'
+  // Java writes at least two digits, and those of the least double are these.
+  if (Math.abs(value) === 5e-324) return value < 0 ? '-4.9E-324' : '4.9E-324'
   return javaNumber(value, String(Math.abs(value)))
 }
+
+const LEAST_FLOAT = 2 ** -149
 
 /** The same for a float: the shortest digits that tell it from its float neighbours. */
 export const floatText = (value: number): string => {
   if (!Number.isFinite(value)) return doubleText(value)
+  if (Math.abs(value) === LEAST_FLOAT) return value < 0 ? '-1.4E-45' : '1.4E-45'
   for (let digits = 1; digits <= 9; digits++) {
     const text = Math.abs(value).toPrecision(digits)
     if (Math.fround(Number(text)) === Math.abs(value)) return javaNumber(value, String(Number(text)))
@@ -88,7 +93,8 @@ export const timestampIso = (micros: number): string => {
   return `${date}T${time}.${fractionDigits(fraction)}Z`
 }
 
-const fractionDigits = (fraction: number): string => String(fraction).padStart(6, '0').replace(/0{1,3}$/, '')
+/** Millis: what is finer is cut off, as Spark's default format does. */
+const fractionDigits = (fraction: number): string => String(fraction).padStart(6, '0').slice(0, 3)
 
 const splitTimestamp = (micros: number): { date: string; time: string; fraction: number } => {
   const days = Math.floor(micros / DAY)

@@ -51,6 +51,8 @@ export class RowLayout {
   readonly columns: readonly ColumnShape[]
   /** The vtable of a record without nulls. */
   readonly vtable: Uint8Array
+  /** The same memory as words, which are copied sooner. */
+  readonly vtableWords: Int32Array
   readonly tableBytes: number
   readonly ownVtableOffset: number
   /** Where variable bytes begin when the record brings no vtable: all that a record without strings and nulls takes. */
@@ -91,6 +93,7 @@ export class RowLayout {
       throw new EngineError('UNSUPPORTED_OPERATION', { operation: `a row of ${leaves.length} columns, which takes more than 64 KB` })
     const vtableBytes = 4 + 2 * leaves.length
     this.vtable = new Uint8Array((vtableBytes + 3) & ~3)
+    this.vtableWords = new Int32Array(this.vtable.buffer)
     const view = new DataView(this.vtable.buffer)
     view.setUint16(0, vtableBytes, true)
     view.setUint16(2, this.tableBytes, true)

@@ -42,7 +42,10 @@ export class RowWriter {
     this.#room = this.#base + hintBytes + 16
     this.#buffer = buffer
     this.#p = buffer.claim(this.#room)
-    buffer.u8.fill(0, this.#p, this.#p + this.#base)
+    const from = this.#p >> 2
+    const { i32 } = buffer
+    // A loop: `fill` of a few words costs some 40 ns.
+    for (let i = this.#base >> 2; i > 0; i--) i32[from + i - 1] = 0
     this.#end = this.#base
     if (this.#nulls > 0) this.#isNull.fill(0)
     this.#nulls = 0
@@ -135,9 +138,9 @@ export class RowWriter {
   }
 
   #ownVtable(buffer: RecordBuffer): void {
-    const { vtable, ownVtableOffset } = this.layout
+    const { vtableWords, ownVtableOffset } = this.layout
     const at = this.#p + ownVtableOffset
-    for (let i = 0; i < vtable.length; i++) buffer.u8[at + i] = vtable[i]
+    for (let i = 0; i < vtableWords.length; i++) buffer.i32[(at >> 2) + i] = vtableWords[i]
     for (let leaf = 0; leaf < this.#isNull.length; leaf++) if (this.#isNull[leaf] !== 0) buffer.u16[(at + 4 + 2 * leaf) >> 1] = 0
     buffer.i32[this.#p >> 2] = -ownVtableOffset
   }

@@ -23,12 +23,12 @@ export default ({
   const flush = (): void => {
     const part = chunk.subarray(0, used)
     crc = updateCrc(crc, part)
-    writeSync(handle, part)
+    writeAllSync(handle, part)
     bytes += used
     used = 0
   }
   try {
-    writeSync(handle, stateHeader())
+    writeAllSync(handle, stateHeader())
     mergeStateFiles(files, (hash, source, keyOffset, keyLength, valueOffset, valueLength) => {
       const size = putBytes(keyLength, valueLength)
       if (used + size > chunk.length) flush()
@@ -36,11 +36,16 @@ export default ({
       used = encodePut(chunk, used, hash, source, keyOffset, keyLength, source, valueOffset, valueLength)
     })
     flush()
-    writeSync(handle, stateTrailer(crc))
+    writeAllSync(handle, stateTrailer(crc))
     fdatasyncSync(handle)
   } finally {
     closeSync(handle)
   }
   const { operatorId, task, epoch } = files[files.length - 1].file
   return { operatorId, task, epoch, name, bytes: bytes + STATE_TRAILER_BYTES, crc }
+}
+
+/** A disk that is nearly full takes a part, and reports no error before the next write. */
+const writeAllSync = (handle: number, bytes: Uint8Array): void => {
+  for (let at = 0; at < bytes.length; ) at += writeSync(handle, bytes, at, bytes.length - at)
 }

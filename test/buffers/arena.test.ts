@@ -27,7 +27,8 @@ describe('arena', () => {
     }
     for (const block of live) arena.free(block.handle, block.bytes)
     expect(arena.usedBytes).toBe(0)
-    expect(arena.reservedBytes).toBe(0)
+    // All but the first, small, segment has gone back.
+    expect(arena.reservedBytes).toBeLessThanOrEqual(2 ** 20)
   })
 
   test('a block above a quarter of a segment has one to itself and gives it back', () => {
@@ -39,7 +40,7 @@ describe('arena', () => {
     arena.free(large, 20_000_000)
     expect(before - arena.reservedBytes).toBeGreaterThanOrEqual(20_000_000)
     arena.free(small, 8)
-    expect(arena.reservedBytes).toBe(0)
+    expect(arena.reservedBytes).toBeLessThanOrEqual(2 ** 20)
   })
 })
 

@@ -18,7 +18,7 @@ const valueAt = (row: Row, leaf: Leaf): unknown => {
   return valueFromUser(leaf.type, value, leaf.path.join('.'))
 }
 
-const set = (writer: RowWriter, { index, type }: Leaf, value: unknown): void => {
+const set = (writer: RowWriter, { index, type }: Leaf, value: unknown): unknown => {
   switch (type.kind) {
     case 'boolean':
       return writer.setBoolean(index, value as boolean)
