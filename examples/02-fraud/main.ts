@@ -52,7 +52,7 @@ const main = async (): Promise<void> => {
   const scored = verdicts(payments, rules(session))
   if (values.explain) return void (await scored.explain('extended'))
 
-  const status = new StatusLine(session, mode)
+  using status = new StatusLine(session, mode)
   const alerts = new Alerts(text => status.print(text))
   const stop = stopSignal(values.seconds === undefined ? null : Number(values.seconds))
   if (isBatch) {

@@ -6,7 +6,7 @@ const REFRESH_MILLIS_PIPE = 1000
 const millis = (value: number): string => (value < 10 ? `${value.toFixed(3)} ms` : `${Math.round(value)} ms`)
 
 /** One line that tells how the query is doing: refreshed in place on a terminal, printed once a second elsewhere. */
-export class StatusLine {
+export class StatusLine implements Disposable {
   readonly #mode: string
   readonly #startMillis = performance.now()
   readonly #isTerminal = process.stdout.isTTY === true
@@ -41,10 +41,14 @@ export class StatusLine {
     if (this.#isTerminal) this.#refresh()
   }
 
-  /** Ends the status line and prints what there was. */
-  summarize(alerts: number): void {
+  [Symbol.dispose](): void {
     clearInterval(this.#timer)
     if (this.#isTerminal) process.stdout.write('\r\x1b[K')
+  }
+
+  /** Ends the status line and prints what there was. */
+  summarize(alerts: number): void {
+    this[Symbol.dispose]()
     const seconds = (performance.now() - this.#startMillis) / 1000
     const rate = Math.round(this.#rows / seconds)
     console.log(
