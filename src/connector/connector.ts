@@ -55,6 +55,8 @@ export interface SourceContext {
   readonly schema: StructType
   /** Ordinals of the schema's columns that the query reads, in the order in which a record holds them. */
   readonly columns: readonly number[]
+  /** False: a finite read of what is there. */
+  readonly streaming: boolean
   readonly readerIndex: number
   readonly readerCount: number
   /** Micros since 1970 as a double; real or simulated. */
@@ -131,6 +133,8 @@ export interface SinkContext {
 
 interface WriterBase {
   open(): Ticket<void>
+  /** Given a function to call when something came by the event loop (an acknowledgement, say) while the engine waits. */
+  onReady?(wake: () => void): void
   /** Rows offered from now on belong to this epoch. `complete` output: they replace what an earlier epoch wrote. */
   beginEpoch(epoch: number): void
   /** Moves work along (sends what is buffered). Called in every step of the task, with or without new rows. True if it did something. */

@@ -6,16 +6,18 @@ import { consoleSink } from './console-sink.ts'
 import { jsonSink } from './file-sink.ts'
 import { jsonSource, textSource } from './file-source.ts'
 import { iterableSource } from './iterable-source.ts'
+import { kafkaSink } from './kafka/kafka-sink.ts'
+import { kafkaSource } from './kafka/kafka-source.ts'
 import { memorySource, pushSource } from './memory-source.ts'
 import { noopSink } from './noop-sink.ts'
 import { rangeSource } from './range-source.ts'
 import { rateSource } from './rate-source.ts'
 
 const sources = new Map<string, SourceConnector>(
-  [memorySource, pushSource, iterableSource, rangeSource, rateSource, jsonSource, textSource].map(source => [source.name, source]),
+  [memorySource, pushSource, iterableSource, rangeSource, rateSource, kafkaSource, jsonSource, textSource].map(source => [source.name, source]),
 )
 const sinks = new Map<string, SinkConnector>(
-  [memorySink, callbackSink, foreachSink, foreachBatchSink, consoleSink, noopSink, jsonSink].map(sink => [sink.name, sink]),
+  [memorySink, callbackSink, foreachSink, foreachBatchSink, consoleSink, noopSink, kafkaSink, jsonSink].map(sink => [sink.name, sink]),
 )
 
 /** The connector of a format. Throws UNKNOWN_FORMAT with the names that there are. */

@@ -61,6 +61,7 @@ export const buildTask = (
       clock: environment.clock,
       attempt,
     })
+    sink.onReady?.(environment.wake)
     opening.push(sink.open())
     const offsets = host.meters[spec.id]
     meter = new LatencyMeter(
@@ -93,11 +94,12 @@ export const buildTask = (
     )
     chainInput = { kind: 'records', layout: inputLayout }
   } else {
-    const { format, options, schema, columns, readerIndex, readerCount, metadataFolder, start } = spec.input
+    const { format, options, schema, columns, streaming, readerIndex, readerCount, metadataFolder, start } = spec.input
     const reader = sourceConnector(format).open({
       options,
       schema,
       columns,
+      streaming,
       readerIndex,
       readerCount,
       clock: environment.clock,

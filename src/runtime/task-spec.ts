@@ -29,6 +29,7 @@ export type InputSpec =
       readonly schema: StructType
       readonly columns: readonly number[]
       readonly rows: 'records' | 'objects'
+      readonly streaming: boolean
       readonly readerIndex: number
       readonly readerCount: number
       readonly start: SourceOffset | null

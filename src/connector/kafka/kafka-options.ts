@@ -1,0 +1,186 @@
+import { readFileSync } from 'node:fs'
+import { EngineError } from '../../base/errors.ts'
+import type { ConnectorOptions } from '../connector.ts'
+import { choiceOption, numberOption, optionOf, requiredOption } from '../options.ts'
+import type { Compression } from './record-batch.ts'
+
+/** How to reach a cluster; what kafkajs takes. */
+export interface ClusterOptions {
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly ssl: Readonly<Record<string, string | boolean>> | undefined
+  readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | undefined
+  readonly requestTimeoutMillis: number
+  /** How long an unreachable broker is tried before the query is told. */
+  readonly patienceMillis: number
+  readonly readCommitted: boolean
+}
+
+/** Options that would break what the engine promises, with the reason, as Spark refuses them. */
+const refused: Readonly<Record<string, string>> = {
+  'kafka.group.id': 'left out: offsets are kept in the checkpoint, and no consumer group is joined',
+  'kafka.auto.offset.reset': 'left out: use startingOffsets',
+  'kafka.enable.auto.commit': 'left out: nothing is committed to a group',
+  'kafka.key.deserializer': 'left out: keys are bytes; cast them',
+  'kafka.value.deserializer': 'left out: values are bytes; cast them',
+  'kafka.key.serializer': 'left out: keys are bytes or strings',
+  'kafka.value.serializer': 'left out: values are bytes or strings',
+  'kafka.interceptor.classes': 'left out: there are no interceptors',
+  'kafka.transactional.id': 'left out: transactions are not supported yet',
+}
+
+/** Throws MISSING_OPTION and BAD_OPTION. */
+export const clusterOptions = (options: ConnectorOptions): ClusterOptions => {
+  for (const [name, value] of Object.entries(options)) {
+    const reason = refused[name.toLowerCase()]
+    if (reason !== undefined) throw new EngineError('BAD_OPTION', { option: name, value, expected: reason })
+  }
+  const brokers = requiredOption(options, 'kafka.bootstrap.servers', 'kafka')
+    .split(',')
+    .map(broker => broker.trim())
+    .filter(broker => broker !== '')
+  for (const broker of brokers) {
+    if (!/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d+$/.test(broker)) {
+      throw new EngineError('BAD_OPTION', { option: 'kafka.bootstrap.servers', value: broker, expected: 'host:port, several separated by commas' })
+    }
+  }
+  const protocol = choiceOption(options, 'kafka.security.protocol', 'PLAINTEXT', ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'])
+  return {
+    brokers,
+    clientId: optionOf(options, 'kafka.client.id') ?? 'walkway',
+    ssl: protocol === 'SSL' || protocol === 'SASL_SSL' ? sslOf(options) : undefined,
+    sasl: protocol === 'SASL_PLAINTEXT' || protocol === 'SASL_SSL' ? saslOf(options) : undefined,
+    requestTimeoutMillis: numberOption(options, 'kafka.request.timeout.ms', 30_000, 1),
+    patienceMillis: numberOption(options, 'kafka.default.api.timeout.ms', 60_000, 1),
+    readCommitted: choiceOption(options, 'kafka.isolation.level', 'read_committed', ['read_committed', 'read_uncommitted']) === 'read_committed',
+  }
+}
+
+const sslOf = (options: ConnectorOptions): Record<string, string | boolean> => {
+  const ssl: Record<string, string | boolean> = { rejectUnauthorized: optionOf(options, 'kafka.ssl.endpoint.identification.algorithm') !== '' }
+  const file = (option: string, name: string): void => {
+    const path = optionOf(options, option)
+    if (path === undefined) return
+    try {
+      ssl[name] = readFileSync(path, 'utf8')
+    } catch (error) {
+      throw new EngineError('BAD_OPTION', { option, value: path, expected: 'a readable PEM file' }, error)
+    }
+  }
+  file('kafka.ssl.truststore.location', 'ca')
+  file('kafka.ssl.keystore.certificate.location', 'cert')
+  file('kafka.ssl.keystore.key.location', 'key')
+  const password = optionOf(options, 'kafka.ssl.key.password')
+  if (password !== undefined) ssl.passphrase = password
+  return ssl
+}
+
+const saslOf = (options: ConnectorOptions): ClusterOptions['sasl'] => {
+  const mechanism = choiceOption(options, 'kafka.sasl.mechanism', 'PLAIN', ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']).toLowerCase()
+  const jaas = optionOf(options, 'kafka.sasl.jaas.config') ?? ''
+  const fromJaas = (name: string): string | undefined => new RegExp(`${name}\\s*=\\s*"((?:[^"\\\\]|\\\\.)*)"`).exec(jaas)?.[1]
+  const username = optionOf(options, 'kafka.sasl.username') ?? fromJaas('username')
+  const password = optionOf(options, 'kafka.sasl.password') ?? fromJaas('password')
+  if (username === undefined || password === undefined) throw new EngineError('MISSING_OPTION', { option: 'kafka.sasl.jaas.config', format: 'kafka' })
+  return { mechanism, username, password }
+}
+
+/** Which topics are read. */
+export type Subscription =
+  | { readonly kind: 'topics'; readonly topics: readonly string[] }
+  | { readonly kind: 'pattern'; readonly pattern: RegExp }
+  | { readonly kind: 'assign'; readonly partitions: Readonly<Record<string, readonly number[]>> }
+
+/** Where reading begins or ends: everywhere alike, or by partition (−2 earliest, −1 latest). */
+export type OffsetChoice = 'earliest' | 'latest' | Readonly<Record<string, Readonly<Record<string, number>>>>
+
+export interface KafkaSourceOptions extends ClusterOptions {
+  readonly subscription: Subscription
+  readonly startingOffsets: OffsetChoice
+  readonly endingOffsets: OffsetChoice
+  readonly failOnDataLoss: boolean
+  readonly maxOffsetsPerTrigger: number
+  readonly maxWaitMillis: number
+  readonly partitionFetchBytes: number
+}
+
+export const kafkaSourceOptions = (options: ConnectorOptions, streaming: boolean): KafkaSourceOptions => {
+  if (choiceOption(options, 'includeHeaders', 'false', ['true', 'false']) === 'true') {
+    throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'includeHeaders: a column of arrays' })
+  }
+  if (optionOf(options, 'minPartitions') !== undefined) throw new EngineError('BAD_OPTION', { option: 'minPartitions', value: String(optionOf(options, 'minPartitions')), expected: 'left out: one reader takes all partitions' })
+  return {
+    ...clusterOptions(options),
+    subscription: subscriptionOf(options),
+    startingOffsets: offsetsOf(options, 'startingOffsets', streaming ? 'latest' : 'earliest'),
+    endingOffsets: offsetsOf(options, 'endingOffsets', 'latest'),
+    failOnDataLoss: choiceOption(options, 'failOnDataLoss', 'true', ['true', 'false']) === 'true',
+    maxOffsetsPerTrigger: numberOption(options, 'maxOffsetsPerTrigger', Number.POSITIVE_INFINITY, 1),
+    maxWaitMillis: numberOption(options, 'kafka.fetch.max.wait.ms', 100, 1),
+    partitionFetchBytes: numberOption(options, 'kafka.max.partition.fetch.bytes', 1024 * 1024, 1),
+  }
+}
+
+const subscriptionOf = (options: ConnectorOptions): Subscription => {
+  const [subscribe, pattern, assign] = ['subscribe', 'subscribePattern', 'assign'].map(name => optionOf(options, name))
+  if ([subscribe, pattern, assign].filter(value => value !== undefined).length > 1) {
+    throw new EngineError('BAD_OPTION', { option: 'subscribe', value: subscribe ?? '', expected: 'only one of subscribe, subscribePattern and assign' })
+  }
+  if (subscribe !== undefined) {
+    const topics = subscribe
+      .split(',')
+      .map(topic => topic.trim())
+      .filter(topic => topic !== '')
+    if (topics.length === 0) throw new EngineError('BAD_OPTION', { option: 'subscribe', value: subscribe, expected: 'topics separated by commas' })
+    return { kind: 'topics', topics }
+  }
+  if (pattern !== undefined) {
+    try {
+      return { kind: 'pattern', pattern: new RegExp(`^(?:${pattern})$`) }
+    } catch (error) {
+      throw new EngineError('BAD_OPTION', { option: 'subscribePattern', value: pattern, expected: 'a regular expression' }, error)
+    }
+  }
+  if (assign === undefined) throw new EngineError('MISSING_OPTION', { option: 'subscribe', format: 'kafka' })
+  const partitions = parseJson('assign', assign) as Record<string, readonly number[]>
+  const isList = (value: unknown): boolean => Array.isArray(value) && value.every(partition => Number.isInteger(partition) && partition >= 0)
+  if (!Object.values(partitions).every(isList)) throw new EngineError('BAD_OPTION', { option: 'assign', value: assign, expected: '{"topic": [0, 1]}' })
+  return { kind: 'assign', partitions }
+}
+
+const offsetsOf = (options: ConnectorOptions, name: string, otherwise: OffsetChoice): OffsetChoice => {
+  const text = optionOf(options, name)?.trim()
+  if (text === undefined) return otherwise
+  if (text.toLowerCase() === 'earliest' || text.toLowerCase() === 'latest') return text.toLowerCase() as OffsetChoice
+  const offsets = parseJson(name, text) as Record<string, Record<string, number>>
+  const isMap = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && Object.values(value).every(offset => Number.isSafeInteger(offset) && (offset as number) >= -2)
+  if (!Object.values(offsets).every(isMap)) throw new EngineError('BAD_OPTION', { option: name, value: text, expected: '{"topic": {"0": 23, "1": -2}}' })
+  return offsets
+}
+
+const parseJson = (option: string, text: string): object => {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value
+  } catch (error) {
+    throw new EngineError('BAD_OPTION', { option, value: text, expected: 'JSON' }, error)
+  }
+  throw new EngineError('BAD_OPTION', { option, value: text, expected: 'a JSON object' })
+}
+
+export interface KafkaSinkOptions extends ClusterOptions {
+  /** Where rows without a topic of their own go. */
+  readonly topic: string | null
+  readonly compression: Compression
+  readonly requestBytes: number
+  readonly deliveryMillis: number
+}
+
+export const kafkaSinkOptions = (options: ConnectorOptions): KafkaSinkOptions => ({
+  ...clusterOptions(options),
+  topic: optionOf(options, 'topic') ?? null,
+  compression: choiceOption(options, 'kafka.compression.type', 'none', ['none', 'gzip', 'snappy']),
+  requestBytes: numberOption(options, 'kafka.max.request.size', 1_000_000, 1024),
+  deliveryMillis: numberOption(options, 'kafka.delivery.timeout.ms', 120_000, 1),
+})

@@ -1,0 +1,506 @@
+import { EngineError } from '../../base/errors.ts'
+import { binaryType, field, integerType, longType, stringType, structType, timestampType } from '../../record/data-type.ts'
+import type { RecordBuffer } from '../../record/record-buffer.ts'
+import { RowLayout } from '../../record/row-layout.ts'
+import { RowWriter } from '../../record/row-writer.ts'
+import type { RecordReader, SourceConnector, SourceContext, SourceOffset } from '../connector.ts'
+import { Ticket } from '../connector.ts'
+import { ticketOf } from '../promise-ticket.ts'
+import { type KafkaSourceOptions, kafkaSourceOptions, type OffsetChoice } from './kafka-options.ts'
+import { RecordCursor } from './record-batch.ts'
+import { codeName, type FetchedPart, fetchRecords, isPassingCode, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from './requests.ts'
+import { EARLIEST, isPassing, KafkaCluster, LATEST } from './transport.ts'
+
+/** Spark's columns. */
+export const kafkaSchema = structType([
+  field('key', binaryType, true),
+  field('value', binaryType, true),
+  field('topic', stringType, true),
+  field('partition', integerType, true),
+  field('offset', longType, true),
+  field('timestamp', timestampType, true),
+  field('timestampType', integerType, true),
+])
+
+const [KEY, VALUE, TOPIC, PARTITION, OFFSET, TIMESTAMP, TIMESTAMP_TYPE] = [0, 1, 2, 3, 4, 5, 6]
+
+/** Fetched and not yet decoded, of one partition; a partition that has more is left out of the next fetch. */
+const AHEAD_BYTES = 4 * 1024 * 1024
+const FETCH_BYTES = 10 * 1024 * 1024
+const METADATA_MILLIS = 2000
+/** How long a topic may be unknown to its broker, as after a creation, before it counts as gone. */
+const UNKNOWN_MILLIS = 10_000
+
+interface Chunk {
+  readonly cursor: RecordCursor
+  readonly bytes: number
+  readonly arrivalMicros: number
+}
+
+interface Partition {
+  readonly name: string
+  readonly topic: string
+  readonly topicBytes: Buffer
+  readonly partition: number
+  /** What lies below has been handed over. */
+  position: number
+  /** Where the next fetch begins. */
+  fetchAt: number
+  /** Where a finite read, or a micro-batch, ends. */
+  end: number
+  highWatermark: number
+  readonly chunks: Chunk[]
+  aheadBytes: number
+}
+
+const nameOf = (topic: string, partition: number): string => `${topic}:${partition}`
+
+/**
+ * Reads partitions by offsets of its own, without a consumer group: one long poll per leading broker at a time, read ahead within bounds. `poll` decodes record
+ * batches straight into records.
+ */
+class KafkaReader implements RecordReader {
+  readonly rows = 'records'
+  readonly #options: KafkaSourceOptions
+  readonly #context: SourceContext
+  readonly #cluster: KafkaCluster
+  readonly #writer: RowWriter
+  readonly #leaves: Int32Array
+  readonly #partitions = new Map<string, Partition>()
+  #list: Partition[] = []
+  #turn = 0
+  #limited = false
+  #wake: () => void = () => {}
+  #wakeLoops: (() => void)[] = []
+  readonly #loops = new Set<number>()
+  #timer: NodeJS.Timeout | null = null
+  #failure: unknown = null
+  #closed = false
+  #arrival = 0
+  /** Records that the log had let go of before they were read, with failOnDataLoss=false. */
+  lostCount = 0
+
+  constructor(context: SourceContext) {
+    this.#context = context
+    this.#options = kafkaSourceOptions(context.options, context.streaming)
+    this.#cluster = new KafkaCluster(this.#options)
+    this.#writer = new RowWriter(RowLayout.of(structType(context.columns.map(ordinal => kafkaSchema.fields[ordinal]))))
+    this.#leaves = Int32Array.from(kafkaSchema.fields, (_, ordinal) => context.columns.indexOf(ordinal))
+  }
+
+  open(start: SourceOffset | null): Ticket<void> {
+    return ticketOf(this.#open(start))
+  }
+
+  onReady(wake: () => void): void {
+    this.#wake = wake
+  }
+
+  poll(out: RecordBuffer, budget: number): number {
+    if (this.#failure !== null) throw this.#failure
+    const list = this.#list
+    let count = 0
+    for (let k = 0; k < list.length && count < budget; k++) {
+      const partition = list[(this.#turn + k) % list.length]
+      if (partition.chunks.length > 0) count += this.#take(partition, out, budget - count)
+    }
+    this.#turn = (this.#turn + 1) % Math.max(1, list.length)
+    return count
+  }
+
+  position(): SourceOffset {
+    return Object.fromEntries(this.#list.map(({ name, position }) => [name, position]))
+  }
+
+  latest(whole: boolean): Ticket<SourceOffset> {
+    return ticketOf(this.#latest(whole), () => this.#wake())
+  }
+
+  limit(end: SourceOffset | null): void {
+    this.#limited = end !== null || !this.#context.streaming
+    if (end === null) {
+      if (this.#context.streaming) for (const partition of this.#list) partition.end = Number.POSITIVE_INFINITY
+      return
+    }
+    for (const partition of this.#list) partition.end = end[partition.name] ?? partition.position
+  }
+
+  exhausted(): boolean {
+    return this.#failure === null && this.#limited && this.#list.every(partition => partition.position >= partition.end)
+  }
+
+  arrivalMicros(): number {
+    return this.#arrival
+  }
+
+  backlog(): number {
+    return this.#list.reduce((sum, { highWatermark, position }) => sum + Math.max(0, highWatermark - position), 0)
+  }
+
+  committed(): void {}
+
+  close(): Ticket<void> {
+    this.#closed = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#resumeLoops()
+    return ticketOf(this.#cluster.disconnect())
+  }
+
+  // --- Decoding
+
+  #take(partition: Partition, out: RecordBuffer, budget: number): number {
+    let count = 0
+    const { chunks, end } = partition
+    while (count < budget && chunks.length > 0 && partition.position < end) {
+      const { cursor, bytes, arrivalMicros } = chunks[0]
+      out.arrivalMicros = this.#arrival = arrivalMicros
+      let open = true
+      while (count < budget) {
+        const mark = cursor.mark
+        if (!cursor.next()) {
+          open = false
+          break
+        }
+        if (cursor.offset >= end) {
+          // The rest belongs to a later epoch; what lies between, if anything, holds no records.
+          cursor.back(mark)
+          partition.position = end
+          return count
+        }
+        this.#write(partition, cursor, out)
+        partition.position = cursor.offset + 1
+        count++
+      }
+      if (open) return count
+      partition.position = Math.min(Math.max(partition.position, cursor.position), end)
+      chunks.shift()
+      partition.aheadBytes -= bytes
+      this.#resumeLoops()
+    }
+    return count
+  }
+
+  #write(partition: Partition, cursor: RecordCursor, out: RecordBuffer): void {
+    const writer = this.#writer
+    const leaves = this.#leaves
+    const { keyLength, valueLength } = cursor
+    writer.start(out, Math.max(0, keyLength) + Math.max(0, valueLength) + partition.topicBytes.length + 32)
+    if (leaves[KEY] >= 0) {
+      if (keyLength < 0) writer.setNull(leaves[KEY])
+      else writer.setBytes(leaves[KEY], cursor.bytes, cursor.keyOffset, keyLength)
+    }
+    if (leaves[VALUE] >= 0) {
+      if (valueLength < 0) writer.setNull(leaves[VALUE])
+      else writer.setBytes(leaves[VALUE], cursor.bytes, cursor.valueOffset, valueLength)
+    }
+    if (leaves[TOPIC] >= 0) writer.setBytes(leaves[TOPIC], partition.topicBytes, 0, partition.topicBytes.length)
+    if (leaves[PARTITION] >= 0) writer.setInt32(leaves[PARTITION], partition.partition)
+    if (leaves[OFFSET] >= 0) writer.setLongNumber(leaves[OFFSET], cursor.offset)
+    if (leaves[TIMESTAMP] >= 0) writer.setTimestampMicros(leaves[TIMESTAMP], cursor.timestampMillis * 1000)
+    if (leaves[TIMESTAMP_TYPE] >= 0) writer.setInt32(leaves[TIMESTAMP_TYPE], cursor.timestampType)
+    writer.finish()
+  }
+
+  // --- Asynchronous: connections, metadata, the fetch loops
+
+  async #open(start: SourceOffset | null): Promise<void> {
+    await this.#cluster.connect()
+    await this.#find(start, true)
+    if (!this.#context.streaming) await this.#setEnds()
+    for (const leader of this.#leaders()) this.#startLoop(leader)
+    if (this.#context.streaming) this.#timer = setInterval(() => void this.#refresh(), METADATA_MILLIS)
+  }
+
+  /** Adds partitions that are not read yet. In a first run they begin where the options say, those that appear later at their first record. */
+  async #find(start: SourceOffset | null, first: boolean): Promise<void> {
+    const wanted = await subscribedPartitions(this.#cluster, this.#options)
+    const { readerIndex, readerCount } = this.#context
+    for (const [topic, partitions] of wanted) {
+      const fresh = partitions.filter(partition => partition % readerCount === readerIndex && !this.#partitions.has(nameOf(topic, partition)))
+      if (fresh.length === 0) continue
+      const choice = first && start === null ? this.#options.startingOffsets : 'earliest'
+      const offsets = await chosenOffsets(this.#cluster, topic, fresh, choice)
+      for (const partition of fresh) {
+        const name = nameOf(topic, partition)
+        const position = start?.[name] ?? offsets.get(partition) ?? 0
+        this.#partitions.set(name, {
+          name,
+          topic,
+          topicBytes: Buffer.from(topic),
+          partition,
+          position,
+          fetchAt: position,
+          end: this.#limited ? position : Number.POSITIVE_INFINITY,
+          highWatermark: position,
+          chunks: [],
+          aheadBytes: 0,
+        })
+      }
+    }
+    this.#list = [...this.#partitions.values()]
+    const gone = Object.keys(start ?? {}).find(name => !this.#partitions.has(name) && this.#isOwn(name))
+    if (gone !== undefined && this.#options.failOnDataLoss) {
+      throw new EngineError('KAFKA_DATA_LOSS', { partition: gone, wanted: start?.[gone] ?? 0, first: 'nothing: the partition is gone' })
+    }
+  }
+
+  #isOwn(name: string): boolean {
+    return Number(name.slice(name.lastIndexOf(':') + 1)) % this.#context.readerCount === this.#context.readerIndex
+  }
+
+  async #setEnds(): Promise<void> {
+    this.#limited = true
+    for (const topic of new Set(this.#list.map(partition => partition.topic))) {
+      const own = this.#list.filter(partition => partition.topic === topic)
+      const ends = await chosenOffsets(
+        this.#cluster,
+        topic,
+        own.map(({ partition }) => partition),
+        this.#options.endingOffsets,
+      )
+      for (const partition of own) partition.end = ends.get(partition.partition) ?? partition.position
+    }
+  }
+
+  async #latest(whole: boolean): Promise<SourceOffset> {
+    await this.#find(null, false)
+    const ends: Record<string, number> = {}
+    for (const topic of new Set(this.#list.map(partition => partition.topic))) {
+      const own = this.#list.filter(partition => partition.topic === topic)
+      const offsets = await this.#cluster.offsets(
+        topic,
+        own.map(({ partition }) => partition),
+        LATEST,
+      )
+      for (const partition of own) ends[partition.name] = Math.max(partition.position, offsets.get(partition.partition) ?? partition.position)
+    }
+    const waiting = this.#list.reduce((sum, { name, position }) => sum + ends[name] - position, 0)
+    const { maxOffsetsPerTrigger } = this.#options
+    if (whole || waiting <= maxOffsetsPerTrigger) return ends
+    // Each partition's share is that of its backlog, as in Spark.
+    return Object.fromEntries(
+      this.#list.map(({ name, position }) => [name, position + Math.ceil(((ends[name] - position) * maxOffsetsPerTrigger) / waiting)]),
+    )
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#closed || this.#failure !== null) return
+    try {
+      await this.#cluster.refreshMetadata()
+      await this.#find(null, false)
+      for (const leader of this.#leaders()) this.#startLoop(leader)
+    } catch (error) {
+      // The fetch loops meet the same fault, and are patient with it.
+      if (!isPassing(error) && !(error instanceof EngineError)) this.#fail(error)
+    }
+  }
+
+  #leaders(): Set<number> {
+    return new Set(this.#list.map(partition => this.#leaderOf(partition)).filter(leader => leader >= 0))
+  }
+
+  #leaderOf({ topic, partition }: Partition): number {
+    return this.#cluster.partitionsOf(topic).find(({ partitionId }) => partitionId === partition)?.leader ?? -1
+  }
+
+  #startLoop(leader: number): void {
+    if (this.#loops.has(leader) || this.#closed) return
+    this.#loops.add(leader)
+    this.#fetchLoop(leader)
+      .catch(error => this.#fail(error))
+      .finally(() => this.#loops.delete(leader))
+  }
+
+  async #fetchLoop(leader: number): Promise<void> {
+    const { partitionFetchBytes, maxWaitMillis, readCommitted, patienceMillis } = this.#options
+    let failingSince = 0
+    let wait = 20
+    while (!this.#closed && this.#failure === null) {
+      const own = this.#list.filter(partition => this.#leaderOf(partition) === leader)
+      if (own.length === 0) return
+      const hungry = own.filter(({ aheadBytes }) => aheadBytes < AHEAD_BYTES)
+      if (hungry.length === 0) {
+        await new Promise<void>(resolve => this.#wakeLoops.push(resolve))
+        continue
+      }
+      try {
+        const parts = hungry.map(({ topic, partition, fetchAt }) => ({ topic, partition, offset: fetchAt }))
+        const answers = await fetchRecords(this.#cluster, leader, parts, {
+          maxWaitMillis,
+          maxBytes: FETCH_BYTES,
+          partitionBytes: partitionFetchBytes,
+          readCommitted,
+        })
+        if (this.#closed) return
+        const passing = await this.#receive(answers)
+        if (passing === null) {
+          failingSince = 0
+          wait = 20
+          continue
+        }
+        failingSince = this.#patience(failingSince, passing)
+      } catch (error) {
+        if (this.#closed) return
+        if (error instanceof EngineError || !isPassing(error)) throw error
+        failingSince = this.#patience(failingSince, error)
+      }
+      await new Promise(resolve => setTimeout(resolve, Math.min(wait, patienceMillis)))
+      wait = Math.min(1000, 2 * wait)
+      await this.#cluster.refreshMetadata().catch(() => {})
+    }
+  }
+
+  /** Since when it fails. Throws KAFKA_UNREACHABLE once that is too long. */
+  #patience(since: number, reason: unknown): number {
+    const now = performance.now()
+    const { patienceMillis, brokers } = this.#options
+    if (since > 0 && now - since > patienceMillis) {
+      const text = reason instanceof Error ? reason.message : String(reason)
+      throw new EngineError('KAFKA_UNREACHABLE', { brokers: brokers.join(', '), seconds: patienceMillis / 1000, reason: text }, reason)
+    }
+    return since > 0 ? since : now
+  }
+
+  #unknownSince = 0
+
+  /** Takes what a fetch brought. The name of a passing fault of some partition, or null. */
+  async #receive(answers: readonly FetchedPart[]): Promise<string | null> {
+    const arrivalMicros = this.#context.clock()
+    let passing: string | null = null
+    let brought = false
+    for (const answer of answers) {
+      const partition = this.#partitions.get(nameOf(answer.topic, answer.partition))
+      if (partition === undefined) continue
+      const { errorCode, records } = answer
+      if (errorCode === OFFSET_OUT_OF_RANGE) {
+        await this.#outOfRange(partition)
+        continue
+      }
+      if (errorCode === UNKNOWN_TOPIC) this.#unknown(partition)
+      if (errorCode !== 0) {
+        if (!isPassingCode(errorCode)) throw new EngineError('SOURCE_FAILED', { source: `kafka ${partition.name}`, reason: codeName(errorCode) })
+        passing = codeName(errorCode)
+        continue
+      }
+      this.#unknownSince = 0
+      partition.highWatermark = answer.highWatermark
+      if (records.length === 0) continue
+      const next = endOfBatches(records)
+      if (next <= partition.fetchAt) {
+        if (next < 0) throw new EngineError('KAFKA_BAD_DATA', { where: partition.name, offset: partition.fetchAt, what: 'a fetch without a whole batch' })
+        continue
+      }
+      const cursor = new RecordCursor(records, partition.fetchAt, answer.aborted, partition.name)
+      partition.chunks.push({ cursor, bytes: records.length, arrivalMicros })
+      partition.aheadBytes += records.length
+      partition.fetchAt = next
+      brought = true
+    }
+    if (brought) this.#wake()
+    return passing
+  }
+
+  #unknown(partition: Partition): void {
+    const now = performance.now()
+    if (this.#unknownSince === 0) this.#unknownSince = now
+    else if (now - this.#unknownSince > UNKNOWN_MILLIS) {
+      throw new EngineError('KAFKA_TOPIC_MISSING', { topic: partition.topic, candidates: 'none: it was there when the query started' })
+    }
+  }
+
+  /** The log has let go of what was to be read next, or has been made anew. */
+  async #outOfRange(partition: Partition): Promise<void> {
+    const [first, last] = [EARLIEST, LATEST].map(at => this.#cluster.offsets(partition.topic, [partition.partition], at))
+    const [earliest, latest] = [(await first).get(partition.partition) ?? 0, (await last).get(partition.partition) ?? 0]
+    if (this.#options.failOnDataLoss) {
+      throw new EngineError('KAFKA_DATA_LOSS', { partition: partition.name, wanted: partition.fetchAt, first: `${earliest}, the last ${latest}` })
+    }
+    const next = partition.fetchAt < earliest ? earliest : latest
+    this.lostCount += Math.max(0, next - partition.fetchAt)
+    partition.fetchAt = next
+    if (partition.chunks.length === 0) partition.position = next
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return
+    this.#failure ??=
+      error instanceof EngineError
+        ? error
+        : new EngineError('SOURCE_FAILED', { source: 'kafka', reason: error instanceof Error ? error.message : String(error) }, error)
+    this.#wake()
+  }
+
+  #resumeLoops(): void {
+    const waiting = this.#wakeLoops
+    this.#wakeLoops = []
+    for (const resume of waiting) resume()
+  }
+}
+
+/** The offset after the last whole batch; −1 if there is none. */
+const endOfBatches = (records: Buffer): number => {
+  let end = -1
+  for (let at = 0; at + 61 <= records.length; ) {
+    const next = at + 12 + records.readInt32BE(at + 8)
+    if (next > records.length || next < at + 61) break
+    end = records.readInt32BE(at) * 4294967296 + records.readUInt32BE(at + 4) + records.readInt32BE(at + 23) + 1
+    at = next
+  }
+  return end
+}
+
+const subscribedPartitions = async (cluster: KafkaCluster, { subscription }: KafkaSourceOptions): Promise<Map<string, readonly number[]>> => {
+  const topics =
+    subscription.kind === 'topics'
+      ? subscription.topics
+      : subscription.kind === 'assign'
+        ? Object.keys(subscription.partitions)
+        : (await cluster.topics()).filter(topic => subscription.pattern.test(topic))
+  await cluster.addTopics(topics)
+  return new Map(
+    topics.map(topic => {
+      const there = cluster.partitionsOf(topic).map(({ partitionId }) => partitionId)
+      if (subscription.kind !== 'assign') return [topic, there.sort((a, b) => a - b)]
+      const wanted = subscription.partitions[topic]
+      const missing = wanted.find(partition => !there.includes(partition))
+      if (missing !== undefined) throw new EngineError('KAFKA_TOPIC_MISSING', { topic: nameOf(topic, missing), candidates: there.map(partition => nameOf(topic, partition)).join(', ') })
+      return [topic, wanted]
+    }),
+  )
+}
+
+const chosenOffsets = async (cluster: KafkaCluster, topic: string, partitions: readonly number[], choice: OffsetChoice): Promise<Map<number, number>> => {
+  if (typeof choice === 'string') return cluster.offsets(topic, partitions, choice === 'earliest' ? EARLIEST : LATEST)
+  const chosen = new Map<number, number>()
+  for (const partition of partitions) {
+    const offset = choice[topic]?.[String(partition)]
+    if (offset === undefined) throw new EngineError('BAD_OPTION', { option: 'startingOffsets', value: JSON.stringify(choice), expected: `an offset for ${nameOf(topic, partition)} too` })
+    chosen.set(partition, offset >= 0 ? offset : ((await cluster.offsets(topic, [partition], offset)).get(partition) ?? 0))
+  }
+  return chosen
+}
+
+const labelOf = ({ subscription }: KafkaSourceOptions): string =>
+  subscription.kind === 'topics'
+    ? subscription.topics.join(', ')
+    : subscription.kind === 'pattern'
+      ? String(subscription.pattern)
+      : JSON.stringify(subscription.partitions)
+
+/** `kafka`: options as Spark's connector has them; see the README. */
+export const kafkaSource: SourceConnector = {
+  name: 'kafka',
+  schema: () => kafkaSchema,
+  describe: async (options, _schema, streaming) => {
+    const parsed = kafkaSourceOptions(options, streaming)
+    const cluster = new KafkaCluster(parsed)
+    try {
+      await cluster.connect()
+      await subscribedPartitions(cluster, parsed)
+    } finally {
+      await cluster.disconnect()
+    }
+    return { schema: kafkaSchema, home: 'eventLoop', rows: 'records', maxReaders: 1, replayable: true, label: `kafka ${labelOf(parsed)}` }
+  },
+  open: context => new KafkaReader(context),
+}
