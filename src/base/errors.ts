@@ -16,48 +16,40 @@ const table = {
     fate: 'user',
     message: 'Column {column} is ambiguous: it stands in the schema {count} times. Rename one of them first.',
   },
-  DATATYPE_MISMATCH: {
-    fate: 'user',
-    message: '{expression}: expected {expected}, but {argument} is of type {actual}. Cast it, or use another function.',
-  },
-  UNRESOLVED_COLUMN: { fate: 'user', message: 'There is no column {column}. Did you mean one of: {candidates}?' },
   BAD_DURATION: {
     fate: 'user',
     message: 'Not a duration: {text}. Write a number and a unit, as in 10 seconds, 1 hour 30 minutes, or interval 5 days.',
+  },
+  BAD_ESCAPE: {
+    fate: 'user',
+    message: 'LIKE: {escape} does not escape correctly. The escape character, one character, stands only before %, _ or itself.',
   },
   BAD_LITERAL: {
     fate: 'user',
     message: 'The literal {value} cannot be used: {reason}. Use null, a boolean, a number, a bigint, a string, a Date or a Uint8Array.',
   },
+  BAD_OPTION: { fate: 'user', message: 'Option {option} is {value}: expected {expected}.' },
   BAD_TRIGGER: {
     fate: 'user',
     message: 'Not a trigger: {text}. There are: realTime 1 second, processingTime 1 second, availableNow, once, default.',
   },
   BAD_TRIGGER_INTERVAL: { fate: 'user', message: 'Trigger {trigger} with an interval of {interval}: it must be {expected}.' },
-  BAD_ESCAPE: {
-    fate: 'user',
-    message: 'LIKE: {escape} does not escape correctly. The escape character, one character, stands only before %, _ or itself.',
-  },
   BAD_TYPE: {
     fate: 'user',
     message: 'Not a type or schema: {text}. {reason}. Write types as Spark does: BIGINT, DECIMAL(10,2), STRUCT<a: INT>.',
   },
-  UNRESOLVED_ROUTINE: { fate: 'user', message: 'There is no function {name}. Did you mean one of: {candidates}?' },
-  WRONG_NUM_ARGS: { fate: 'user', message: '{name} takes {expected} arguments, but got {actual}.' },
-  BAD_OPTION: { fate: 'user', message: 'Option {option} is {value}: expected {expected}.' },
-  UDF_FREE_VARIABLE: {
-    fate: 'user',
-    message:
-      'User function {name} uses {variables} from outside, which does not exist on another thread. Pass it as udf(fn, type, { bindings }), or use udf.module.',
-  },
-  UDF_NOT_FOUND: { fate: 'user', message: 'User function {name} is not exported by {url}. Check the URL and the name of the export.' },
-  UDF_UNSUPPORTED: { fate: 'user', message: 'User function {name} cannot be used: {reason}.' },
   BAD_WINDOW: {
     fate: 'user',
     message:
       'A window of {size} ms, sliding by {slide} ms, starting at {start} ms: the size must be positive, the slide positive and at most the size, the start nearer to 0 than the slide.',
   },
+  DATATYPE_MISMATCH: {
+    fate: 'user',
+    message: '{expression}: expected {expected}, but {argument} is of type {actual}. Cast it, or use another function.',
+  },
   JOIN_WITHOUT_EQUALITY: { fate: 'user', message: 'A {type} join of a stream needs at least one equality between its sides.' },
+  MISSING_OPTION: { fate: 'user', message: 'Format {format} needs the option {option}.' },
+  MISSING_SCHEMA: { fate: 'user', message: 'Format {format} needs a schema. Give it with schema(…).' },
   MISSING_WATERMARK: { fate: 'user', message: '{operation} needs a watermark: call withWatermark on the input first.' },
   MULTIPLE_WINDOWS: {
     fate: 'user',
@@ -66,15 +58,23 @@ const table = {
   NEGATIVE_DELAY: { fate: 'user', message: 'A watermark delay of {delay} ms: it must not be negative.' },
   NO_STREAMING_SOURCE: { fate: 'user', message: 'The query has no streaming source. Use readStream, or write instead of writeStream.' },
   NUM_COLUMNS_MISMATCH: { fate: 'user', message: 'union: the first input has {first} columns, another has {other}.' },
-  UNSUPPORTED_OUTPUT_MODE: { fate: 'user', message: 'Output mode {mode} is not possible: {reason}.' },
-  WATERMARK_REDEFINED: { fate: 'user', message: 'withWatermark({column}): the input has a watermark already.' },
-  WATERMARK_TYPE: { fate: 'user', message: 'withWatermark({column}): expected a timestamp or a window, but it is {actual}.' },
-  MISSING_OPTION: { fate: 'user', message: 'Format {format} needs the option {option}.' },
-  MISSING_SCHEMA: { fate: 'user', message: 'Format {format} needs a schema. Give it with schema(…).' },
   PATH_NOT_FOUND: { fate: 'user', message: 'There are no files at {path}.' },
   SCHEMA_NOT_INFERRED: { fate: 'user', message: 'The type of column {column} cannot be told from the rows: {reason}. Give a schema.' },
   TABLE_NOT_FOUND: { fate: 'user', message: 'There is no table {name}. A query with format memory makes one under its queryName.' },
+  UDF_FREE_VARIABLE: {
+    fate: 'user',
+    message:
+      'User function {name} uses {variables} from outside, which does not exist on another thread. Pass it as udf(fn, type, { bindings }), or use udf.module.',
+  },
+  UDF_NOT_FOUND: { fate: 'user', message: 'User function {name} is not exported by {url}. Check the URL and the name of the export.' },
+  UDF_UNSUPPORTED: { fate: 'user', message: 'User function {name} cannot be used: {reason}.' },
   UNKNOWN_FORMAT: { fate: 'user', message: 'There is no {kind} named {format}. There are: {candidates}.' },
+  UNRESOLVED_COLUMN: { fate: 'user', message: 'There is no column {column}. Did you mean one of: {candidates}?' },
+  UNRESOLVED_ROUTINE: { fate: 'user', message: 'There is no function {name}. Did you mean one of: {candidates}?' },
+  UNSUPPORTED_OUTPUT_MODE: { fate: 'user', message: 'Output mode {mode} is not possible: {reason}.' },
+  WATERMARK_REDEFINED: { fate: 'user', message: 'withWatermark({column}): the input has a watermark already.' },
+  WATERMARK_TYPE: { fate: 'user', message: 'withWatermark({column}): expected a timestamp or a window, but it is {actual}.' },
+  WRONG_NUM_ARGS: { fate: 'user', message: '{name} takes {expected} arguments, but got {actual}.' },
   // Checkpoints
   CHECKPOINT_DAMAGED: {
     fate: 'user',
@@ -110,16 +110,33 @@ const table = {
   KAFKA_UNREACHABLE: { fate: 'restart', message: 'The Kafka brokers {brokers} could not be reached for {seconds} s: {reason}.' },
   KAFKA_UNSUPPORTED_CODEC: { fate: 'user', message: 'Kafka {where} is compressed with {codec}, which is not supported. Use gzip, snappy or none.' },
   // Run time
-  QUERY_STOPPED: { fate: 'user', message: 'The query has been stopped before {what}.' },
-  RESTART_LIMIT: { fate: 'user', message: 'The query failed {count} times within {seconds} s; the last time: {reason}.' },
-  WORKER_DIED: { fate: 'restart', message: 'The worker thread of host {host} died: {reason}.' },
+  ARITHMETIC_OVERFLOW: { fate: 'user', message: '{operation} overflows {type}. Cast an operand to a wider type.' },
+  CAST_INVALID_INPUT: {
+    fate: 'user',
+    message: 'The value {value} of type {from} cannot be cast to {to}. Filter it out, or use try_cast to get null instead.',
+  },
+  CAST_OVERFLOW: { fate: 'user', message: 'The value {value} of type {from} does not fit into {to}. Cast to a wider type.' },
+  CONVERSION_INVALID_INPUT: { fate: 'user', message: 'The value {value} cannot be converted to {to}: it is no {format}. Filter it out.' },
+  DIVIDE_BY_ZERO: { fate: 'user', message: 'Division by zero. Guard it with case when or nullif.' },
   FILE_VANISHED: {
     fate: 'user',
     message: 'The file {path} was there and is gone. Bring it back, or remove it from the checkpoint by starting anew.',
   },
   FOREACH_FAILED: { fate: 'user', message: 'The function of the sink threw: {reason}.' },
+  INTERNAL: { fate: 'user', message: 'Walkway has a bug: {reason}. Please report it with this text.' },
   LINE_TOO_LONG: { fate: 'user', message: 'A line of {path} is longer than {limit} bytes.' },
-  STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows.' },
+  MALFORMED_JSON: { fate: 'user', message: 'Malformed JSON: {text}. Use mode PERMISSIVE to get nulls instead.' },
+  NULL_IN_NON_NULLABLE: {
+    fate: 'user',
+    message: 'Column {column} is null, but its schema says NOT NULL. Declare it nullable, or leave such rows out.',
+  },
+  NUMERIC_VALUE_OUT_OF_RANGE: { fate: 'user', message: 'A value does not fit into {type}. Cast to a decimal with more digits.' },
+  QUERY_STOPPED: { fate: 'user', message: 'The query has been stopped before {what}.' },
+  RECORD_TOO_LARGE: {
+    fate: 'user',
+    message: 'A record of {bytes} bytes: at most {limit} are possible. Split it, or leave the large column out.',
+  },
+  RESTART_LIMIT: { fate: 'user', message: 'The query failed {count} times within {seconds} s; the last time: {reason}.' },
   SINK_CONFLICT: {
     fate: 'user',
     message: '{path} holds the output of another query: its epoch {epoch} is not ours. Write to another folder, or empty this one.',
@@ -128,35 +145,18 @@ const table = {
     fate: 'user',
     message: 'The log of what is visible, {path}, is damaged: {reason}. Restore it from a copy, or empty the folder.',
   },
-  SINK_FAILED: { fate: 'restart', message: 'The sink {sink} failed: {reason}.' },
   SINK_DISK_FULL: { fate: 'retry', message: 'No space is left on the disk of {path}. Make room; the query goes on from its checkpoint.' },
+  SINK_FAILED: { fate: 'restart', message: 'The sink {sink} failed: {reason}.' },
   SOURCE_FAILED: { fate: 'user', message: 'The source {source} failed: {reason}.' },
-  MALFORMED_JSON: { fate: 'user', message: 'Malformed JSON: {text}. Use mode PERMISSIVE to get nulls instead.' },
+  STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows.' },
   UDF_FAILED: { fate: 'user', message: 'User function {name} threw: {reason}.' },
   UDF_RESULT_TYPE: { fate: 'user', message: 'User function {name} returned {value}, which is no {type}.' },
-  ARITHMETIC_OVERFLOW: { fate: 'user', message: '{operation} overflows {type}. Cast an operand to a wider type.' },
-  CAST_OVERFLOW: { fate: 'user', message: 'The value {value} of type {from} does not fit into {to}. Cast to a wider type.' },
-  CONVERSION_INVALID_INPUT: { fate: 'user', message: 'The value {value} cannot be converted to {to}: it is no {format}. Filter it out.' },
-  NUMERIC_VALUE_OUT_OF_RANGE: { fate: 'user', message: 'A value does not fit into {type}. Cast to a decimal with more digits.' },
-  CAST_INVALID_INPUT: {
-    fate: 'user',
-    message: 'The value {value} of type {from} cannot be cast to {to}. Filter it out, or use try_cast to get null instead.',
-  },
-  DIVIDE_BY_ZERO: { fate: 'user', message: 'Division by zero. Guard it with case when or nullif.' },
-  RECORD_TOO_LARGE: {
-    fate: 'user',
-    message: 'A record of {bytes} bytes: at most {limit} are possible. Split it, or leave the large column out.',
-  },
-  NULL_IN_NON_NULLABLE: {
-    fate: 'user',
-    message: 'Column {column} is null, but its schema says NOT NULL. Declare it nullable, or leave such rows out.',
-  },
+  UNSUPPORTED_OPERATION: { fate: 'user', message: 'Not supported: {operation}.' },
   VALUE_TYPE_MISMATCH: {
     fate: 'user',
     message: 'Column {column} holds {value}, which is no {type}. Convert it before it enters the query.',
   },
-  UNSUPPORTED_OPERATION: { fate: 'user', message: 'Not supported: {operation}.' },
-  INTERNAL: { fate: 'user', message: 'Walkway has a bug: {reason}. Please report it with this text.' },
+  WORKER_DIED: { fate: 'restart', message: 'The worker thread of host {host} died: {reason}.' },
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof table
