@@ -94,21 +94,41 @@ const table = {
     message: 'The checkpoint at {path} is in use by process {pid}. Stop that query first, or use another checkpointLocation.',
   },
   // Kafka
-  KAFKA_AUTHENTICATION: { fate: 'user', message: 'The Kafka brokers {brokers} refuse the credentials: {reason}. Check kafka.security.protocol and kafka.sasl.*.' },
+  KAFKA_AUTHENTICATION: {
+    fate: 'user',
+    message: 'The Kafka brokers {brokers} refuse the credentials: {reason}. Check kafka.security.protocol and kafka.sasl.*.',
+  },
   KAFKA_BAD_DATA: { fate: 'user', message: 'Kafka {where}, offset {offset}: {what}. Check the broker’s disk.' },
-  KAFKA_BAD_SCHEMA: { fate: 'user', message: 'The Kafka sink’s column {column} must be {expected}, but it is {actual}. Cast or rename it.' },
-  KAFKA_CLIENT_VERSION: { fate: 'user', message: 'kafkajs {version} is installed, but its private parts are known of {expected} only. Install that.' },
+  KAFKA_BAD_SCHEMA: {
+    fate: 'user',
+    message: 'The Kafka sink’s column {column} must be {expected}, but it is {actual}. Cast or rename it.',
+  },
+  KAFKA_CLIENT_VERSION: {
+    fate: 'user',
+    message: 'kafkajs {version} is installed, but its private parts are known of {expected} only. Install that.',
+  },
   KAFKA_DATA_LOSS: {
     fate: 'user',
-    message: 'Kafka {partition} no longer holds offset {wanted}, which is next; the first is {first}. Set failOnDataLoss to false to go on without what is lost.',
+    message:
+      'Kafka {partition} no longer holds offset {wanted}, which is next; the first is {first}. Set failOnDataLoss to false to go on without what is lost.',
   },
   KAFKA_DELIVERY_FAILED: { fate: 'restart', message: 'Records for Kafka {partition} could not be delivered within {seconds} s: {reason}.' },
-  KAFKA_NO_PARTITION: { fate: 'user', message: 'Kafka topic {topic} has no partition {partition}: it has {count}. Correct the column partition.' },
+  KAFKA_NO_PARTITION: {
+    fate: 'user',
+    message: 'Kafka topic {topic} has no partition {partition}: it has {count}. Correct the column partition.',
+  },
   KAFKA_NO_TOPIC: { fate: 'user', message: 'No topic to write to: set the option topic, or add a column topic that is not null.' },
-  KAFKA_RECORD_TOO_LARGE: { fate: 'user', message: 'A record of {bytes} bytes for Kafka topic {topic}: at most {limit} are possible. Raise kafka.max.request.size and the topic’s limit.' },
+  KAFKA_RECORD_TOO_LARGE: {
+    fate: 'user',
+    message:
+      'A record of {bytes} bytes for Kafka topic {topic}: at most {limit} are possible. Raise kafka.max.request.size and the topic’s limit.',
+  },
   KAFKA_TOPIC_MISSING: { fate: 'user', message: 'There is no Kafka topic {topic}. Did you mean one of: {candidates}?' },
   KAFKA_UNREACHABLE: { fate: 'restart', message: 'The Kafka brokers {brokers} could not be reached for {seconds} s: {reason}.' },
-  KAFKA_UNSUPPORTED_CODEC: { fate: 'user', message: 'Kafka {where} is compressed with {codec}, which is not supported. Use gzip, snappy or none.' },
+  KAFKA_UNSUPPORTED_CODEC: {
+    fate: 'user',
+    message: 'Kafka {where} is compressed with {codec}, which is not supported. Use gzip, snappy or none.',
+  },
   // Run time
   ARITHMETIC_OVERFLOW: { fate: 'user', message: '{operation} overflows {type}. Cast an operand to a wider type.' },
   CAST_INVALID_INPUT: {
