@@ -156,14 +156,13 @@ class KafkaReader implements RecordReader {
       out.arrivalMicros = this.#arrival = arrivalMicros
       let open = true
       while (count < budget) {
-        const mark = cursor.mark
         if (!cursor.next()) {
           open = false
           break
         }
         if (cursor.offset >= end) {
           // The rest belongs to a later epoch; what lies between, if anything, holds no records.
-          cursor.back(mark)
+          cursor.back()
           partition.position = end
           return count
         }

@@ -56,6 +56,7 @@ export class RecordCursor {
   #lastOffset = 0
   #recordsLeft = 0
   #at = 0
+  #recordAt = 0
   #end = 0
 
   /** `aborted` is empty for a reader of uncommitted records. `name` is for errors. */
@@ -83,15 +84,10 @@ export class RecordCursor {
   }
 
   /** Makes the record at hand the next again. */
-  back(at: number): void {
-    this.#at = at
+  back(): void {
+    this.#at = this.#recordAt
     this.#recordsLeft++
     this.position = this.offset
-  }
-
-  /** Where the next record begins, for `back`. */
-  get mark(): number {
-    return this.#at
   }
 
   /** Opens the next batch that has records. False at the end, and at a batch that was cut off by the fetch's limit. */
@@ -166,8 +162,8 @@ export class RecordCursor {
   }
 
   #record(): void {
-    const start = this.#at
-    if (start >= this.#end) throw this.#bad('fewer records than the batch says')
+    this.#recordAt = this.#at
+    if (this.#at >= this.#end) throw this.#bad('fewer records than the batch says')
     const length = this.#varint()
     const end = this.#at + length
     if (length < 0 || end > this.#end) throw this.#bad('a record that ends behind its batch')
