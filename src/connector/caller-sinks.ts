@@ -10,7 +10,7 @@ type Row = Record<string, unknown>
 
 export interface ForeachWriter {
   /** Called once per epoch before its rows. False: leave its rows out, they have been dealt with. */
-  open?(epoch: number): boolean | void
+  open?(epoch: number): unknown
   process(row: Row): void
   close?(error: unknown): void
 }

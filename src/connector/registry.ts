@@ -14,7 +14,10 @@ import { rangeSource } from './range-source.ts'
 import { rateSource } from './rate-source.ts'
 
 const sources = new Map<string, SourceConnector>(
-  [memorySource, pushSource, iterableSource, rangeSource, rateSource, kafkaSource, jsonSource, textSource].map(source => [source.name, source]),
+  [memorySource, pushSource, iterableSource, rangeSource, rateSource, kafkaSource, jsonSource, textSource].map(source => [
+    source.name,
+    source,
+  ]),
 )
 const sinks = new Map<string, SinkConnector>(
   [memorySink, callbackSink, foreachSink, foreachBatchSink, consoleSink, noopSink, kafkaSink, jsonSink].map(sink => [sink.name, sink]),

@@ -6,7 +6,8 @@ const TABLES = ((): Int32Array => {
     for (let k = 0; k < 8; k++) c = c & 1 ? 0x82f63b78 ^ (c >>> 1) : c >>> 1
     tables[n] = c
   }
-  for (let n = 0; n < 256; n++) for (let t = 1; t < 8; t++) tables[t * 256 + n] = tables[tables[(t - 1) * 256 + n] & 255] ^ (tables[(t - 1) * 256 + n] >>> 8)
+  for (let n = 0; n < 256; n++)
+    for (let t = 1; t < 8; t++) tables[t * 256 + n] = tables[tables[(t - 1) * 256 + n] & 255] ^ (tables[(t - 1) * 256 + n] >>> 8)
   return tables
 })()
 

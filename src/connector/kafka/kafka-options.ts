@@ -41,7 +41,11 @@ export const clusterOptions = (options: ConnectorOptions): ClusterOptions => {
     .filter(broker => broker !== '')
   for (const broker of brokers) {
     if (!/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d+$/.test(broker)) {
-      throw new EngineError('BAD_OPTION', { option: 'kafka.bootstrap.servers', value: broker, expected: 'host:port, several separated by commas' })
+      throw new EngineError('BAD_OPTION', {
+        option: 'kafka.bootstrap.servers',
+        value: broker,
+        expected: 'host:port, several separated by commas',
+      })
     }
   }
   const protocol = choiceOption(options, 'kafka.security.protocol', 'PLAINTEXT', ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'])
@@ -52,12 +56,15 @@ export const clusterOptions = (options: ConnectorOptions): ClusterOptions => {
     sasl: protocol === 'SASL_PLAINTEXT' || protocol === 'SASL_SSL' ? saslOf(options) : undefined,
     requestTimeoutMillis: numberOption(options, 'kafka.request.timeout.ms', 30_000, 1),
     patienceMillis: numberOption(options, 'kafka.default.api.timeout.ms', 60_000, 1),
-    readCommitted: choiceOption(options, 'kafka.isolation.level', 'read_committed', ['read_committed', 'read_uncommitted']) === 'read_committed',
+    readCommitted:
+      choiceOption(options, 'kafka.isolation.level', 'read_committed', ['read_committed', 'read_uncommitted']) === 'read_committed',
   }
 }
 
 const sslOf = (options: ConnectorOptions): Record<string, string | boolean> => {
-  const ssl: Record<string, string | boolean> = { rejectUnauthorized: optionOf(options, 'kafka.ssl.endpoint.identification.algorithm') !== '' }
+  const ssl: Record<string, string | boolean> = {
+    rejectUnauthorized: optionOf(options, 'kafka.ssl.endpoint.identification.algorithm') !== '',
+  }
   const file = (option: string, name: string): void => {
     const path = optionOf(options, option)
     if (path === undefined) return
@@ -81,7 +88,8 @@ const saslOf = (options: ConnectorOptions): ClusterOptions['sasl'] => {
   const fromJaas = (name: string): string | undefined => new RegExp(`${name}\\s*=\\s*"((?:[^"\\\\]|\\\\.)*)"`).exec(jaas)?.[1]
   const username = optionOf(options, 'kafka.sasl.username') ?? fromJaas('username')
   const password = optionOf(options, 'kafka.sasl.password') ?? fromJaas('password')
-  if (username === undefined || password === undefined) throw new EngineError('MISSING_OPTION', { option: 'kafka.sasl.jaas.config', format: 'kafka' })
+  if (username === undefined || password === undefined)
+    throw new EngineError('MISSING_OPTION', { option: 'kafka.sasl.jaas.config', format: 'kafka' })
   return { mechanism, username, password }
 }
 
@@ -108,7 +116,12 @@ export const kafkaSourceOptions = (options: ConnectorOptions, streaming: boolean
   if (choiceOption(options, 'includeHeaders', 'false', ['true', 'false']) === 'true') {
     throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'includeHeaders: a column of arrays' })
   }
-  if (optionOf(options, 'minPartitions') !== undefined) throw new EngineError('BAD_OPTION', { option: 'minPartitions', value: String(optionOf(options, 'minPartitions')), expected: 'left out: one reader takes all partitions' })
+  if (optionOf(options, 'minPartitions') !== undefined)
+    throw new EngineError('BAD_OPTION', {
+      option: 'minPartitions',
+      value: String(optionOf(options, 'minPartitions')),
+      expected: 'left out: one reader takes all partitions',
+    })
   return {
     ...clusterOptions(options),
     subscription: subscriptionOf(options),
@@ -124,14 +137,19 @@ export const kafkaSourceOptions = (options: ConnectorOptions, streaming: boolean
 const subscriptionOf = (options: ConnectorOptions): Subscription => {
   const [subscribe, pattern, assign] = ['subscribe', 'subscribePattern', 'assign'].map(name => optionOf(options, name))
   if ([subscribe, pattern, assign].filter(value => value !== undefined).length > 1) {
-    throw new EngineError('BAD_OPTION', { option: 'subscribe', value: subscribe ?? '', expected: 'only one of subscribe, subscribePattern and assign' })
+    throw new EngineError('BAD_OPTION', {
+      option: 'subscribe',
+      value: subscribe ?? '',
+      expected: 'only one of subscribe, subscribePattern and assign',
+    })
   }
   if (subscribe !== undefined) {
     const topics = subscribe
       .split(',')
       .map(topic => topic.trim())
       .filter(topic => topic !== '')
-    if (topics.length === 0) throw new EngineError('BAD_OPTION', { option: 'subscribe', value: subscribe, expected: 'topics separated by commas' })
+    if (topics.length === 0)
+      throw new EngineError('BAD_OPTION', { option: 'subscribe', value: subscribe, expected: 'topics separated by commas' })
     return { kind: 'topics', topics }
   }
   if (pattern !== undefined) {
@@ -143,8 +161,10 @@ const subscriptionOf = (options: ConnectorOptions): Subscription => {
   }
   if (assign === undefined) throw new EngineError('MISSING_OPTION', { option: 'subscribe', format: 'kafka' })
   const partitions = parseJson('assign', assign) as Record<string, readonly number[]>
-  const isList = (value: unknown): boolean => Array.isArray(value) && value.every(partition => Number.isInteger(partition) && partition >= 0)
-  if (!Object.values(partitions).every(isList)) throw new EngineError('BAD_OPTION', { option: 'assign', value: assign, expected: '{"topic": [0, 1]}' })
+  const isList = (value: unknown): boolean =>
+    Array.isArray(value) && value.every(partition => Number.isInteger(partition) && partition >= 0)
+  if (!Object.values(partitions).every(isList))
+    throw new EngineError('BAD_OPTION', { option: 'assign', value: assign, expected: '{"topic": [0, 1]}' })
   return { kind: 'assign', partitions }
 }
 
@@ -154,8 +174,11 @@ const offsetsOf = (options: ConnectorOptions, name: string, otherwise: OffsetCho
   if (text.toLowerCase() === 'earliest' || text.toLowerCase() === 'latest') return text.toLowerCase() as OffsetChoice
   const offsets = parseJson(name, text) as Record<string, Record<string, number>>
   const isMap = (value: unknown): boolean =>
-    typeof value === 'object' && value !== null && Object.values(value).every(offset => Number.isSafeInteger(offset) && (offset as number) >= -2)
-  if (!Object.values(offsets).every(isMap)) throw new EngineError('BAD_OPTION', { option: name, value: text, expected: '{"topic": {"0": 23, "1": -2}}' })
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every(offset => Number.isSafeInteger(offset) && (offset as number) >= -2)
+  if (!Object.values(offsets).every(isMap))
+    throw new EngineError('BAD_OPTION', { option: name, value: text, expected: '{"topic": {"0": 23, "1": -2}}' })
   return offsets
 }
 

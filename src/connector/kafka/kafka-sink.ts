@@ -247,7 +247,11 @@ class KafkaWriter implements RecordWriterSink {
         const code = codes.get(`${partition.topic}:${partition.partition}`)
         if (code === 0) this.#acknowledge(partition)
         else if (code === MESSAGE_TOO_LARGE) {
-          throw new EngineError('KAFKA_RECORD_TOO_LARGE', { topic: partition.topic, bytes: partition.batches[0].bytes.length, limit: 'its max.message.bytes' })
+          throw new EngineError('KAFKA_RECORD_TOO_LARGE', {
+            topic: partition.topic,
+            bytes: partition.batches[0].bytes.length,
+            limit: 'its max.message.bytes',
+          })
         } else if (code === undefined || isPassingCode(code)) faults.push([partition, code === undefined ? 'no answer' : codeName(code)])
         else throw this.#undelivered(partition, codeName(code))
       }
@@ -279,7 +283,11 @@ class KafkaWriter implements RecordWriterSink {
   #undelivered(partition: Partition, reason: unknown): EngineError {
     return new EngineError(
       'KAFKA_DELIVERY_FAILED',
-      { partition: `${partition.topic}:${partition.partition}`, seconds: this.#options.deliveryMillis / 1000, reason: reason instanceof Error ? reason.message : String(reason) },
+      {
+        partition: `${partition.topic}:${partition.partition}`,
+        seconds: this.#options.deliveryMillis / 1000,
+        reason: reason instanceof Error ? reason.message : String(reason),
+      },
       reason,
     )
   }
@@ -287,7 +295,9 @@ class KafkaWriter implements RecordWriterSink {
   #fail(error: unknown): void {
     if (this.#closed) return
     this.#failure ??=
-      error instanceof EngineError ? error : new EngineError('KAFKA_DELIVERY_FAILED', { partition: 'unknown', seconds: 0, reason: String(error) }, error)
+      error instanceof EngineError
+        ? error
+        : new EngineError('KAFKA_DELIVERY_FAILED', { partition: 'unknown', seconds: 0, reason: String(error) }, error)
     this.#wake()
   }
 }
@@ -295,11 +305,10 @@ class KafkaWriter implements RecordWriterSink {
 /** Throws KAFKA_BAD_SCHEMA and KAFKA_NO_TOPIC. */
 const checkSchema = (schema: StructType, topic: string | null): void => {
   const find = (name: string) => schema.fields.find(f => f.name.toLowerCase() === name)
-  const refuse = (column: string, expected: string, actual: string): never => {
-    throw new EngineError('KAFKA_BAD_SCHEMA', { column, expected, actual })
-  }
+  const refusal = (column: string, expected: string, actual: string): EngineError =>
+    new EngineError('KAFKA_BAD_SCHEMA', { column, expected, actual })
   const value = find('value')
-  if (value === undefined) return refuse('value', 'string or binary', `missing; there are ${schema.fields.map(f => f.name).join(', ')}`)
+  if (value === undefined) throw refusal('value', 'string or binary', `missing; there are ${schema.fields.map(f => f.name).join(', ')}`)
   for (const [name, kinds] of [
     ['value', ['string', 'binary']],
     ['key', ['string', 'binary']],
@@ -307,9 +316,11 @@ const checkSchema = (schema: StructType, topic: string | null): void => {
     ['partition', ['integer']],
   ] as const) {
     const found = find(name)
-    if (found !== undefined && !(kinds as readonly string[]).includes(found.type.kind)) refuse(name, kinds.join(' or '), typeName(found.type))
+    if (found !== undefined && !(kinds as readonly string[]).includes(found.type.kind))
+      throw refusal(name, kinds.join(' or '), typeName(found.type))
   }
-  if (find('headers') !== undefined) refuse('headers', 'left out: headers are not supported yet', typeName(find('headers')?.type ?? { kind: 'null' }))
+  if (find('headers') !== undefined)
+    throw refusal('headers', 'left out: headers are not supported yet', typeName(find('headers')?.type ?? { kind: 'null' }))
   if (topic === null && find('topic') === undefined) throw new EngineError('KAFKA_NO_TOPIC', {})
 }
 

@@ -3,8 +3,7 @@ import { binaryType, field, integerType, longType, stringType, structType, times
 import type { RecordBuffer } from '../../record/record-buffer.ts'
 import { RowLayout } from '../../record/row-layout.ts'
 import { RowWriter } from '../../record/row-writer.ts'
-import type { RecordReader, SourceConnector, SourceContext, SourceOffset } from '../connector.ts'
-import { Ticket } from '../connector.ts'
+import type { RecordReader, SourceConnector, SourceContext, SourceOffset, Ticket } from '../connector.ts'
 import { ticketOf } from '../promise-ticket.ts'
 import { type KafkaSourceOptions, kafkaSourceOptions, type OffsetChoice } from './kafka-options.ts'
 import { RecordCursor } from './record-batch.ts'
@@ -215,7 +214,9 @@ class KafkaReader implements RecordReader {
     const wanted = await subscribedPartitions(this.#cluster, this.#options)
     const { readerIndex, readerCount } = this.#context
     for (const [topic, partitions] of wanted) {
-      const fresh = partitions.filter(partition => partition % readerCount === readerIndex && !this.#partitions.has(nameOf(topic, partition)))
+      const fresh = partitions.filter(
+        partition => partition % readerCount === readerIndex && !this.#partitions.has(nameOf(topic, partition)),
+      )
       if (fresh.length === 0) continue
       const choice = first && start === null ? this.#options.startingOffsets : 'earliest'
       const offsets = await chosenOffsets(this.#cluster, topic, fresh, choice)
@@ -271,7 +272,8 @@ class KafkaReader implements RecordReader {
         own.map(({ partition }) => partition),
         LATEST,
       )
-      for (const partition of own) ends[partition.name] = Math.max(partition.position, offsets.get(partition.partition) ?? partition.position)
+      for (const partition of own)
+        ends[partition.name] = Math.max(partition.position, offsets.get(partition.partition) ?? partition.position)
     }
     const waiting = this.#list.reduce((sum, { name, position }) => sum + ends[name] - position, 0)
     const { maxOffsetsPerTrigger } = this.#options
@@ -377,7 +379,8 @@ class KafkaReader implements RecordReader {
       }
       if (errorCode === UNKNOWN_TOPIC) this.#unknown(partition)
       if (errorCode !== 0) {
-        if (!isPassingCode(errorCode)) throw new EngineError('SOURCE_FAILED', { source: `kafka ${partition.name}`, reason: codeName(errorCode) })
+        if (!isPassingCode(errorCode))
+          throw new EngineError('SOURCE_FAILED', { source: `kafka ${partition.name}`, reason: codeName(errorCode) })
         passing = codeName(errorCode)
         continue
       }
@@ -386,7 +389,12 @@ class KafkaReader implements RecordReader {
       if (records.length === 0) continue
       const next = endOfBatches(records)
       if (next <= partition.fetchAt) {
-        if (next < 0) throw new EngineError('KAFKA_BAD_DATA', { where: partition.name, offset: partition.fetchAt, what: 'a fetch without a whole batch' })
+        if (next < 0)
+          throw new EngineError('KAFKA_BAD_DATA', {
+            where: partition.name,
+            offset: partition.fetchAt,
+            what: 'a fetch without a whole batch',
+          })
         continue
       }
       const cursor = new RecordCursor(records, partition.fetchAt, answer.aborted, partition.name)
@@ -412,12 +420,16 @@ class KafkaReader implements RecordReader {
     const [first, last] = [EARLIEST, LATEST].map(at => this.#cluster.offsets(partition.topic, [partition.partition], at))
     const [earliest, latest] = [(await first).get(partition.partition) ?? 0, (await last).get(partition.partition) ?? 0]
     if (this.#options.failOnDataLoss) {
-      throw new EngineError('KAFKA_DATA_LOSS', { partition: partition.name, wanted: partition.fetchAt, first: `${earliest}, the last ${latest}` })
+      throw new EngineError('KAFKA_DATA_LOSS', {
+        partition: partition.name,
+        wanted: partition.fetchAt,
+        first: `${earliest}, the last ${latest}`,
+      })
     }
-    const next = partition.fetchAt < earliest ? earliest : latest
-    this.lostCount += Math.max(0, next - partition.fetchAt)
-    partition.fetchAt = next
-    if (partition.chunks.length === 0) partition.position = next
+    // Beyond the end means that the topic has been made anew: all of it is new.
+    this.lostCount += Math.max(0, earliest - partition.fetchAt)
+    partition.fetchAt = earliest
+    if (partition.chunks.length === 0) partition.position = earliest
   }
 
   #fail(error: unknown): void {
@@ -448,7 +460,10 @@ const endOfBatches = (records: Buffer): number => {
   return end
 }
 
-const subscribedPartitions = async (cluster: KafkaCluster, { subscription }: KafkaSourceOptions): Promise<Map<string, readonly number[]>> => {
+const subscribedPartitions = async (
+  cluster: KafkaCluster,
+  { subscription }: KafkaSourceOptions,
+): Promise<Map<string, readonly number[]>> => {
   const topics =
     subscription.kind === 'topics'
       ? subscription.topics
@@ -462,18 +477,32 @@ const subscribedPartitions = async (cluster: KafkaCluster, { subscription }: Kaf
       if (subscription.kind !== 'assign') return [topic, there.sort((a, b) => a - b)]
       const wanted = subscription.partitions[topic]
       const missing = wanted.find(partition => !there.includes(partition))
-      if (missing !== undefined) throw new EngineError('KAFKA_TOPIC_MISSING', { topic: nameOf(topic, missing), candidates: there.map(partition => nameOf(topic, partition)).join(', ') })
+      if (missing !== undefined)
+        throw new EngineError('KAFKA_TOPIC_MISSING', {
+          topic: nameOf(topic, missing),
+          candidates: there.map(partition => nameOf(topic, partition)).join(', '),
+        })
       return [topic, wanted]
     }),
   )
 }
 
-const chosenOffsets = async (cluster: KafkaCluster, topic: string, partitions: readonly number[], choice: OffsetChoice): Promise<Map<number, number>> => {
+const chosenOffsets = async (
+  cluster: KafkaCluster,
+  topic: string,
+  partitions: readonly number[],
+  choice: OffsetChoice,
+): Promise<Map<number, number>> => {
   if (typeof choice === 'string') return cluster.offsets(topic, partitions, choice === 'earliest' ? EARLIEST : LATEST)
   const chosen = new Map<number, number>()
   for (const partition of partitions) {
     const offset = choice[topic]?.[String(partition)]
-    if (offset === undefined) throw new EngineError('BAD_OPTION', { option: 'startingOffsets', value: JSON.stringify(choice), expected: `an offset for ${nameOf(topic, partition)} too` })
+    if (offset === undefined)
+      throw new EngineError('BAD_OPTION', {
+        option: 'startingOffsets',
+        value: JSON.stringify(choice),
+        expected: `an offset for ${nameOf(topic, partition)} too`,
+      })
     chosen.set(partition, offset >= 0 ? offset : ((await cluster.offsets(topic, [partition], offset)).get(partition) ?? 0))
   }
   return chosen

@@ -1,4 +1,4 @@
-import { type AbortedTransaction } from './record-batch.ts'
+import type { AbortedTransaction } from './record-batch.ts'
 import type { KafkaCluster } from './transport.ts'
 import { WireReader, WireWriter } from './wire.ts'
 
@@ -80,8 +80,16 @@ export interface ProducePart {
 }
 
 /** Sends at most one batch a partition; answers when all in-sync replicas have them. The error code of each partition, by `topic:partition`. */
-export const produceRecords = (cluster: KafkaCluster, nodeId: number, parts: readonly ProducePart[], timeoutMillis: number): Promise<Map<string, number>> => {
-  const request = new WireWriter(256 + parts.reduce((sum, { batch }) => sum + batch.length + 64, 0)).string(null).int16(-1).int32(timeoutMillis)
+export const produceRecords = (
+  cluster: KafkaCluster,
+  nodeId: number,
+  parts: readonly ProducePart[],
+  timeoutMillis: number,
+): Promise<Map<string, number>> => {
+  const request = new WireWriter(256 + parts.reduce((sum, { batch }) => sum + batch.length + 64, 0))
+    .string(null)
+    .int16(-1)
+    .int32(timeoutMillis)
   const topics = byTopic(parts)
   request.int32(topics.length)
   for (const [topic, own] of topics) {

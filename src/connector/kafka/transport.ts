@@ -30,7 +30,9 @@ interface BrokerClient {
     readonly port: number
     send<T>(protocol: { readonly request: Request; readonly response: Response<T>; readonly logResponseError: boolean }): Promise<T>
   }
-  metadata(topics: readonly string[]): Promise<{ readonly topicMetadata: readonly { readonly topic: string; readonly isInternal?: boolean }[] }>
+  metadata(
+    topics: readonly string[],
+  ): Promise<{ readonly topicMetadata: readonly { readonly topic: string; readonly isInternal?: boolean }[] }>
 }
 
 export interface PartitionMetadata {
@@ -47,7 +49,12 @@ interface ClusterClient {
   removeBroker(address: { readonly host: string; readonly port: number }): void
   findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[]
   fetchTopicsOffset(
-    topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number }[]; readonly fromTimestamp?: number; readonly fromBeginning?: boolean }[],
+    topics: readonly {
+      readonly topic: string
+      readonly partitions: readonly { readonly partition: number }[]
+      readonly fromTimestamp?: number
+      readonly fromBeginning?: boolean
+    }[],
   ): Promise<readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>
   readonly targetTopics: Set<string>
   readonly brokerPool: { withBroker<T>(call: (found: { readonly broker: BrokerClient }) => Promise<T>): Promise<T> }
@@ -62,11 +69,13 @@ export interface KafkaFault {
   readonly retriable?: boolean
 }
 
-export const faultOf = (error: unknown): KafkaFault => (error instanceof Error ? (error as Error & KafkaFault) : { name: 'Error', message: String(error) })
+export const faultOf = (error: unknown): KafkaFault =>
+  error instanceof Error ? (error as Error & KafkaFault) : { name: 'Error', message: String(error) }
 
 /** True for what may be gone in a moment: another leader, a connection that broke. */
 export const isPassing = (error: unknown): boolean => {
   const { name, retriable, code } = faultOf(error)
+  if (name === 'KafkaJSNumberOfRetriesExceeded' && error instanceof Error && error.cause !== undefined) return isPassing(error.cause)
   return retriable === true || /Connection|Timeout|Broker|Metadata|Lock/.test(name) || code === 'ECONNREFUSED' || code === 'ECONNRESET'
 }
 
@@ -79,7 +88,12 @@ const patch = (): void => {
   if (version !== KAFKAJS_VERSION) throw new EngineError('KAFKA_CLIENT_VERSION', { version, expected: KAFKAJS_VERSION })
   const queue = load('kafkajs/src/network/requestQueue') as {
     prototype: {
-      scheduleCheckPendingRequests(this: { throttleCheckTimeoutId: NodeJS.Timeout | null; pending: unknown[]; throttledUntil: number; checkPendingRequests(): void }): void
+      scheduleCheckPendingRequests(this: {
+        throttleCheckTimeoutId: NodeJS.Timeout | null
+        pending: unknown[]
+        throttledUntil: number
+        checkPendingRequests(): void
+      }): void
     }
   }
   queue.prototype.scheduleCheckPendingRequests = function () {
@@ -104,7 +118,9 @@ interface SocketRequest {
 
 /** As kafkajs's own, with TCP_NODELAY: a request waits for nothing. */
 const socketFactory = ({ host, port, ssl, onConnect }: SocketRequest): net.Socket => {
-  const socket = ssl ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...ssl }, onConnect) : net.connect({ host, port }, onConnect)
+  const socket = ssl
+    ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
+    : net.connect({ host, port }, onConnect)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, 60_000)
   return socket
@@ -165,10 +181,15 @@ export class KafkaCluster {
       } catch (error) {
         const fault = faultOf(error)
         if (error instanceof EngineError) throw error
-        if (/SASL|Authentication/i.test(fault.name)) throw new EngineError('KAFKA_AUTHENTICATION', { brokers: this.options.brokers.join(', '), reason: fault.message }, error)
+        if (/SASL|Authentication/i.test(fault.name))
+          throw new EngineError('KAFKA_AUTHENTICATION', { brokers: this.options.brokers.join(', '), reason: fault.message }, error)
         if (this.#closed || !isPassing(error)) throw error
         if (performance.now() + wait > end) {
-          throw new EngineError('KAFKA_UNREACHABLE', { brokers: this.options.brokers.join(', '), seconds: patience / 1000, reason: fault.message }, error)
+          throw new EngineError(
+            'KAFKA_UNREACHABLE',
+            { brokers: this.options.brokers.join(', '), seconds: patience / 1000, reason: fault.message },
+            error,
+          )
         }
         await sleep(wait)
         await this.#client.refreshMetadata().catch(() => {})
@@ -199,7 +220,11 @@ export class KafkaCluster {
       if (!(error instanceof UnknownTopic)) throw error
       const there = await this.topics()
       const missing = wanted.find(topic => !there.includes(topic)) ?? wanted[0]
-      throw new EngineError('KAFKA_TOPIC_MISSING', { topic: missing, candidates: nearest(missing, there).join(', ') || 'none, the cluster has no topics' }, error)
+      throw new EngineError(
+        'KAFKA_TOPIC_MISSING',
+        { topic: missing, candidates: nearest(missing, there).join(', ') || 'none, the cluster has no topics' },
+        error,
+      )
     }
   }
 
@@ -214,13 +239,24 @@ export class KafkaCluster {
   /** Offsets of partitions at a time: EARLIEST, LATEST, or millis. */
   async offsets(topic: string, partitions: readonly number[], at: number): Promise<Map<number, number>> {
     if (partitions.length === 0) return new Map()
-    const request = { topic, partitions: partitions.map(partition => ({ partition })), ...(at === EARLIEST ? { fromBeginning: true } : { fromTimestamp: at }) }
+    const request = {
+      topic,
+      partitions: partitions.map(partition => ({ partition })),
+      ...(at === EARLIEST ? { fromBeginning: true } : { fromTimestamp: at }),
+    }
     const [answer] = await this.patiently(() => this.#client.fetchTopicsOffset([request]))
     return new Map(answer.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
   }
 
   /** Sends one request to a broker and gives the answer's bytes to `decode`. Not repeated. */
-  async send<T>(nodeId: number, apiKey: number, apiVersion: number, apiName: string, payload: Buffer, decode: (bytes: Buffer) => T): Promise<T> {
+  async send<T>(
+    nodeId: number,
+    apiKey: number,
+    apiVersion: number,
+    apiName: string,
+    payload: Buffer,
+    decode: (bytes: Buffer) => T,
+  ): Promise<T> {
     const broker = await this.#client.findBroker({ nodeId })
     try {
       return await broker.connectionPool.send({

@@ -1,0 +1,114 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * A Kafka broker for tests: `KAFKA_BOOTSTRAP` if that is set, else Kafka 4.4 from Maven's jars, one for each test file, on a free port and in a temporary folder. Null
+ * where there is neither, which is said in one line.
+ */
+export interface KafkaBroker {
+  readonly bootstrap: string
+  stop(): Promise<void>
+}
+
+const has = (command: string): boolean => {
+  try {
+    execFileSync(command, ['-version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const jarFolder = (): string => {
+  const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'walkway-test', 'kafka-jars')
+  const marker = join(folder, '.complete')
+  if (existsSync(marker)) return folder
+  mkdirSync(folder, { recursive: true })
+  const pom = fileURLToPath(new URL('./kafka/pom.xml', import.meta.url))
+  execFileSync('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${folder}`], { stdio: 'ignore' })
+  writeFileSync(marker, '')
+  return folder
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+
+const answers = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port }, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+
+export const startBroker = async (): Promise<KafkaBroker | null> => {
+  const given = process.env.KAFKA_BOOTSTRAP
+  if (given !== undefined && given !== '') return { bootstrap: given, stop: async () => {} }
+  if (!has('java') || !has('mvn')) {
+    console.log('Kafka tests skipped: there is no KAFKA_BOOTSTRAP, and no java and mvn to start a broker with.')
+    return null
+  }
+  const jars = join(jarFolder(), '*')
+  const folder = mkdtempSync(join(tmpdir(), 'walkway-kafka-'))
+  const [port, controllerPort] = [await freePort(), await freePort()]
+  const properties = join(folder, 'server.properties')
+  writeFileSync(
+    properties,
+    [
+      'process.roles=broker,controller',
+      'node.id=1',
+      `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
+      `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+      `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+      'controller.listener.names=CONTROLLER',
+      'inter.broker.listener.name=PLAINTEXT',
+      `log.dirs=${join(folder, 'data')}`,
+      'offsets.topic.num.partitions=1',
+      'offsets.topic.replication.factor=1',
+      'transaction.state.log.num.partitions=1',
+      'transaction.state.log.replication.factor=1',
+      'transaction.state.log.min.isr=1',
+      'share.coordinator.state.topic.replication.factor=1',
+      'share.coordinator.state.topic.min.isr=1',
+      'auto.create.topics.enable=false',
+    ].join('\n'),
+  )
+  const java = ['-Xmx384m', '-XX:TieredStopAtLevel=1', '-cp', jars]
+  const id = execFileSync('java', [...java, 'kafka.tools.StorageTool', 'random-uuid'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).trim()
+  execFileSync('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', id.split('\n').at(-1) ?? id, '-c', properties], {
+    stdio: 'ignore',
+  })
+  const log = openSync(join(folder, 'out.log'), 'w')
+  const broker = spawn('java', [...java, 'kafka.Kafka', properties], { stdio: ['ignore', log, log] })
+  const exited = new Promise<void>(resolve => broker.once('exit', () => resolve()))
+  const kill = (): boolean => broker.kill('SIGKILL')
+  process.once('exit', kill)
+  for (let i = 0; i < 240 && !(await answers(port)); i++) {
+    if (broker.exitCode !== null) throw new Error(`the broker ended with code ${broker.exitCode}: see ${folder}/out.log`)
+    await new Promise(resolve => setTimeout(resolve, 250))
+  }
+  return {
+    bootstrap: `127.0.0.1:${port}`,
+    stop: async () => {
+      kill()
+      await exited
+      process.off('exit', kill)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
