@@ -222,7 +222,8 @@ class KafkaReader implements RecordReader {
       const offsets = await chosenOffsets(this.#cluster, topic, fresh, choice)
       for (const partition of fresh) {
         const name = nameOf(topic, partition)
-        const position = start?.[name] ?? offsets.get(partition) ?? 0
+        const known = start?.[name]
+        const position = known === undefined ? (offsets.get(partition) ?? 0) : await this.#stillThere(topic, partition, known)
         this.#partitions.set(name, {
           name,
           topic,
@@ -415,21 +416,22 @@ class KafkaReader implements RecordReader {
     }
   }
 
-  /** The log has let go of what was to be read next, or has been made anew. */
-  async #outOfRange(partition: Partition): Promise<void> {
-    const [first, last] = [EARLIEST, LATEST].map(at => this.#cluster.offsets(partition.topic, [partition.partition], at))
-    const [earliest, latest] = [(await first).get(partition.partition) ?? 0, (await last).get(partition.partition) ?? 0]
+  /** Where to go on reading: at `offset`, unless the log has let go of it, or has been made anew. Then that is an error, or the log's beginning if the user says so. */
+  async #stillThere(topic: string, partition: number, offset: number): Promise<number> {
+    const [earliest, latest] = await Promise.all([EARLIEST, LATEST].map(at => this.#cluster.offsets(topic, [partition], at)))
+    const [first, last] = [earliest.get(partition) ?? 0, latest.get(partition) ?? 0]
+    if (offset >= first && offset <= last) return offset
     if (this.#options.failOnDataLoss) {
-      throw new EngineError('KAFKA_DATA_LOSS', {
-        partition: partition.name,
-        wanted: partition.fetchAt,
-        first: `${earliest}, the last ${latest}`,
-      })
+      throw new EngineError('KAFKA_DATA_LOSS', { partition: nameOf(topic, partition), wanted: offset, first: `${first}, the last ${last}` })
     }
-    // Beyond the end means that the topic has been made anew: all of it is new.
-    this.lostCount += Math.max(0, earliest - partition.fetchAt)
-    partition.fetchAt = earliest
-    if (partition.chunks.length === 0) partition.position = earliest
+    this.lostCount += Math.max(0, first - offset)
+    return first
+  }
+
+  async #outOfRange(partition: Partition): Promise<void> {
+    const next = await this.#stillThere(partition.topic, partition.partition, partition.fetchAt)
+    partition.fetchAt = next
+    if (partition.chunks.length === 0) partition.position = next
   }
 
   #fail(error: unknown): void {
