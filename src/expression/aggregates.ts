@@ -13,9 +13,15 @@ export const aggregateType = (name: string, argument: DataType | null): { readon
   if (name === 'count') return { type: longType, input: null }
   if (argument === null) throw new EngineError('WRONG_NUM_ARGS', { name, expected: 1, actual: 0 })
   if (name === 'sum' || name === 'avg') {
-    const input = argument.kind === 'string' || argument.kind === 'null' ? doubleType : argument
+    // A timestamp counts as seconds, as Spark casts it.
+    const input = argument.kind === 'string' || argument.kind === 'null' || argument.kind === 'timestamp' ? doubleType : argument
     if (!isNumeric(input)) {
-      throw new EngineError('DATATYPE_MISMATCH', { expression: name, expected: 'a number', argument: 'its argument', actual: typeName(argument) })
+      throw new EngineError('DATATYPE_MISMATCH', {
+        expression: name,
+        expected: 'a number',
+        argument: 'its argument',
+        actual: typeName(argument),
+      })
     }
     if (input.kind === 'decimal') {
       const { precision, scale } = input

@@ -70,7 +70,7 @@ const power = (exponent: number): string => `${10n ** BigInt(exponent)}n`
 export const rescale = (code: string, from: number, to: number): string => {
   if (from === to) return code
   if (from < to) return `(${code} * ${power(to - from)})`
-  const [divisor, half] = [power(from - to), `${(10n ** BigInt(from - to)) / 2n}n`]
+  const [divisor, half] = [power(from - to), `${10n ** BigInt(from - to) / 2n}n`]
   return `((${code} < 0n ? ${code} - ${half} : ${code} + ${half}) / ${divisor})`
 }
 

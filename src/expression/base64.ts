@@ -47,6 +47,19 @@ export const base64Encode = (source: Uint8Array, offset: number, length: number,
   return to
 }
 
+/** Whether all is letters of the alphabet and padding, in whole units; white space does not count. JSON's binary fields want that. */
+export const isStrictBase64 = (source: Uint8Array, offset: number, length: number): boolean => {
+  let letters = 0
+  let pads = 0
+  for (let i = offset; i < offset + length; i++) {
+    const c = source[i]
+    if (c === PAD) pads++
+    else if (VALUES[c] >= 0 && pads === 0) letters++
+    else if (c > 32) return false
+  }
+  return pads <= 2 && (letters + pads) % 4 === 0
+}
+
 /**
  * Decodes MIME base64 as Java does: what is no letter of the alphabet is passed over, and what follows the padding. Returns the number of bytes, or -1 if the
  * last unit is incomplete or badly padded.

@@ -1,12 +1,22 @@
 import { EngineError } from '../base/errors.ts'
 import { type DataType, sameType, typeName } from '../record/data-type.ts'
-import { decimalText } from '../record/user-value.ts'
 import { Scratch } from '../record/strings.ts'
+import { decimalText } from '../record/user-value.ts'
 import { divideHalfUp, failDecimal, rescale } from './arithmetic-code.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { asBytes, asText, scalarCode } from './convert.ts'
-import { bytesUnlessNull, scalarUnlessNull, statementsUnlessNull } from './null-safe.ts'
-import { dateText, doubleText, floatText, parseBoolean, parseDate, parseDouble, parseInteger, parseTimestamp, timestampText } from './text-format.ts'
+import { bytesUnlessNull, nullUnlessFinite, scalarUnlessNull, statementsUnlessNull } from './null-safe.ts'
+import {
+  dateText,
+  doubleText,
+  floatText,
+  parseBoolean,
+  parseDate,
+  parseDouble,
+  parseInteger,
+  parseTimestamp,
+  timestampText,
+} from './text-format.ts'
 import type { Value } from './value.ts'
 
 const DAY_MICROS = 86_400_000_000
@@ -50,7 +60,7 @@ export const emitCast = (cg: CodeBuilder, value: Value, to: DataType): Value => 
     case 'timestamp':
       if (from.kind === 'date') return scalarUnlessNull(cg, to, [value], `${scalarCode(value)} * ${DAY_MICROS}`)
       if (from.kind === 'float' || from.kind === 'double') return secondsToTimestamp(cg, value, to)
-      return scalarUnlessNull(cg, to, [value], `Math.trunc(${asDouble(value)} * 1000000)`)
+      return longOrDecimalToTimestamp(cg, value, to)
     default:
       throw new Error(`no cast from ${typeName(from)} to ${typeName(to)}`)
   }
@@ -61,8 +71,26 @@ const secondsToTimestamp = (cg: CodeBuilder, value: Value, to: DataType): Value 
     const code = scalarCode(value)
     cg.line(`if (!(Math.abs(${code}) < Infinity)) ${cg.constant(failSeconds)}(${code}, ${cg.constant(value.type)})`)
     cg.line(`${v} = Math.trunc(${code} * 1000000)`)
-    cg.line(`if (!(Math.abs(${v}) < 9223372036854775808)) ${cg.constant(failRange)}(${code}, ${cg.constant(value.type)}, ${cg.constant(to)})`)
+    cg.line(
+      `if (!(Math.abs(${v}) < 9223372036854775808)) ${cg.constant(failRange)}(${code}, ${cg.constant(value.type)}, ${cg.constant(to)})`,
+    )
   })
+
+const MICROS_MOST = 9223372036854775808
+
+/** A whole number of seconds beyond what 64 bits of micros hold becomes the first or last moment, as Java's TimeUnit has it; a decimal is refused. */
+const longOrDecimalToTimestamp = (cg: CodeBuilder, value: Value, to: DataType): Value => {
+  if (value.type.kind !== 'decimal') {
+    return scalarUnlessNull(cg, to, [value], `Math.min(${MICROS_MOST}, Math.max(-${MICROS_MOST}, ${asDouble(value)} * 1000000))`)
+  }
+  const { scale } = value.type
+  return statementsUnlessNull(cg, to, [value], v => {
+    const code = scalarCode(value)
+    // Cut off, not rounded: by way of whole micros, which a double would miss.
+    cg.line(`${v} = Number(${scale <= 6 ? `${code} * ${10n ** BigInt(6 - scale)}n` : `${code} / ${10n ** BigInt(scale - 6)}n`})`)
+    cg.line(`if (!(Math.abs(${v}) < ${MICROS_MOST})) ${cg.constant(failRange)}(${code}, ${cg.constant(value.type)}, ${cg.constant(to)})`)
+  })
+}
 
 const failSeconds = (value: number, from: DataType): never => {
   throw new EngineError('CAST_INVALID_INPUT', { value: String(value), from: typeName(from), to: 'timestamp' })
@@ -168,17 +196,10 @@ const toDecimal = (cg: CodeBuilder, given: Value, to: Extract<DataType, { kind: 
     else if (from.kind === 'boolean') cg.line(`${v} = ${rescale(`(${code} ? 1n : 0n)`, 0, to.scale)}`)
     else if (from.kind === 'timestamp') cg.line(`${v} = ${rescale(`BigInt(${code})`, 6, to.scale)}`)
     else if (from.kind === 'float' || from.kind === 'double') {
-      cg.line(`${v} = ${cg.constant(doubleToDecimal)}(${from.kind === 'float' ? code : code}, ${to.scale}, ${cg.constant(from)}, ${cg.constant(to)})`)
+      cg.line(`${v} = ${cg.constant(doubleToDecimal)}(${code}, ${to.scale}, ${cg.constant(from)}, ${cg.constant(to)})`)
     } else cg.line(`${v} = ${rescale(`BigInt(${code})`, 0, to.scale)}`)
     cg.line(`if (${v} >= ${limit} || ${v} <= -${limit}) ${cg.constant(failDecimal)}(${cg.constant(to)})`)
   })
-}
-
-/** NaN and the infinities become a null decimal, in ANSI mode too. */
-const nullUnlessFinite = (cg: CodeBuilder, value: Value): Value => {
-  const isNull = cg.fresh('nul')
-  cg.line(`const ${isNull} = ${value.isNull === 'false' ? '' : `${value.isNull} || `}!(Math.abs(${scalarCode(value)}) < Infinity)`)
-  return { ...value, isNull }
 }
 
 const doubleToDecimal = (value: number, scale: number, from: DataType, to: DataType): bigint =>
@@ -213,12 +234,16 @@ const fromText = (cg: CodeBuilder, value: Value, to: DataType): Value => {
       case 'short':
       case 'integer': {
         const [least, most] = bounds[to.kind]
-        cg.line(`const ${parsed} = ${parse(parseInteger)}; if (${parsed} === undefined || ${parsed} < ${least}n || ${parsed} > ${most}n) ${fail}`)
+        cg.line(
+          `const ${parsed} = ${parse(parseInteger)}; if (${parsed} === undefined || ${parsed} < ${least}n || ${parsed} > ${most}n) ${fail}`,
+        )
         cg.line(`${v} = Number(${parsed})`)
         return
       }
       case 'long':
-        cg.line(`const ${parsed} = ${parse(parseInteger)}; if (${parsed} === undefined || BigInt.asIntN(64, ${parsed}) !== ${parsed}) ${fail}`)
+        cg.line(
+          `const ${parsed} = ${parse(parseInteger)}; if (${parsed} === undefined || BigInt.asIntN(64, ${parsed}) !== ${parsed}) ${fail}`,
+        )
         cg.line(`${v} = BigInt.asIntN(64, ${parsed})`)
         return
       case 'float':

@@ -5,6 +5,7 @@ import { asText, scalarCode } from './convert.ts'
 import type { Bound } from './expression.ts'
 import { compileFromJson } from './json-code.ts'
 import { compileToJson } from './json-encode.ts'
+import { mayFail } from './may-fail.ts'
 import { scalarCodes } from './scalar-code.ts'
 import { compileUdf } from './user-function-code.ts'
 import type { RowAccessor, Value } from './value.ts'
@@ -76,7 +77,12 @@ const literal = (cg: CodeBuilder, { value, type }: Extract<Bound, { kind: 'liter
   }
   if (type.kind === 'long' || type.kind === 'decimal') return { form: 'scalar', type, isNull: 'false', code: bigintLiteral(BigInt(value)) }
   if (typeof value === 'number' && !Number.isFinite(value)) return { form: 'scalar', type, isNull: 'false', code: cg.constant(value) }
-  return { form: 'scalar', type, isNull: 'false', code: Object.is(value, -0) ? '(-0)' : Number(value) < 0 ? `(${String(value)})` : String(value) }
+  return {
+    form: 'scalar',
+    type,
+    isNull: 'false',
+    code: Object.is(value, -0) ? '(-0)' : Number(value) < 0 ? `(${String(value)})` : String(value),
+  }
 }
 
 export const bigintLiteral = (value: bigint): string => (value < 0n ? `(${value}n)` : `${value}n`)
@@ -223,9 +229,50 @@ const compileCall = (cg: CodeBuilder, expression: Extract<Bound, { kind: 'call' 
     default: {
       const emit = scalarCodes[name]
       if (emit === undefined) throw new Error(`no code for ${name}`)
+      if (name === 'in' && args.some((arg, i) => i > 0 && mayFail(arg))) return compileLazyIn(cg, expression, compile)
+      if (args.length === 2 && bothOrNull.has(name)) return emit(cg, expression, compilePair(cg, args, dividing.has(name), compile))
       return emit(cg, expression, args.map(compile))
     }
   }
+}
+
+/** Calls that are null as soon as the side computed first is: then the other side is not computed, and so cannot fail. */
+const bothOrNull = new Set(['=', '<', '<=', '>', '>=', '+', '-', '*', '/', '%', 'div'])
+
+/** These look at the right side first. */
+const dividing = new Set(['/', '%', 'div'])
+
+const compilePair = (cg: CodeBuilder, args: readonly Bound[], rightFirst: boolean, compile: (e: Bound) => Value): Value[] => {
+  const [first, second] = rightFirst ? [args[1], args[0]] : args
+  const a = compile(first)
+  let b: Value
+  if (a.isNull === 'false' || !mayFail(second)) b = compile(second)
+  else {
+    const target = new Target(cg, second.type)
+    cg.open(`if (!${a.isNull}) {`)
+    target.assign(compile(second))
+    cg.close()
+    b = target.value()
+  }
+  return rightFirst ? [b, a] : [a, b]
+}
+
+/** The list of an `in` is computed up to what equals the value, if something in it may fail. */
+const compileLazyIn = (cg: CodeBuilder, expression: Extract<Bound, { kind: 'call' }>, compile: (e: Bound) => Value): Value => {
+  const { type, args } = expression
+  const value = compile(args[0])
+  const [found, listNull, isNull] = [cg.fresh('v'), cg.fresh('nul'), cg.fresh('nul')]
+  cg.line(`let ${found} = false, ${listNull} = false`)
+  for (const [i, arg] of args.slice(1).entries()) {
+    cg.open(`if (${i === 0 ? `!${value.isNull}` : `!${value.isNull} && !${found}`}) {`)
+    const item = compile(arg)
+    const equal = scalarCodes['='](cg, { ...expression, name: '=', args: [args[0], arg] }, [{ ...value, isNull: 'false' }, item])
+    cg.line(`if (${equal.isNull}) ${listNull} = true`)
+    cg.line(`else ${found} = ${scalarCode(equal)}`)
+    cg.close()
+  }
+  cg.line(`const ${isNull} = ${value.isNull} || (!${found} && ${listNull})`)
+  return { form: 'scalar', type, isNull, code: found }
 }
 
 /** Three-valued: false and anything is false, true or anything is true, else null counts. The right side runs only if the left does not decide. */

@@ -40,7 +40,13 @@ export type Expression =
     }
   | { readonly kind: 'fromJson'; readonly child: Expression; readonly schema: DataType; readonly options: Readonly<Record<string, string>> }
   | { readonly kind: 'toJson'; readonly child: Expression; readonly options: Readonly<Record<string, string>> }
-  | { readonly kind: 'udf'; readonly ref: FunctionRef; readonly name: string; readonly args: readonly Expression[]; readonly type: DataType }
+  | {
+      readonly kind: 'udf'
+      readonly ref: FunctionRef
+      readonly name: string
+      readonly args: readonly Expression[]
+      readonly type: DataType
+    }
 
 /**
  * An expression with names resolved against one input schema and every type known; implicit casts are explicit. This is what plans carry to

@@ -41,7 +41,8 @@ const call = (name: string, args: readonly Bound[], type: DataType, nullable = a
 /** Casts all arguments to the type that they have in common. */
 const unify = (name: string, args: readonly Bound[]): { args: Bound[]; type: DataType } => {
   let type = args[0].type
-  for (const [i, arg] of args.entries()) type = commonType(type, arg.type) ?? mismatch(name, `something like ${typeName(type)}`, i, arg.type)
+  for (const [i, arg] of args.entries())
+    type = commonType(type, arg.type) ?? mismatch(name, `something like ${typeName(type)}`, i, arg.type)
   return { args: args.map(arg => castTo(arg, type)), type }
 }
 
@@ -58,7 +59,9 @@ const logical: FunctionTyping = {
   bind: (name, args) =>
     call(
       name,
-      args.map((arg, i) => (arg.type.kind === 'null' ? castTo(arg, booleanType) : arg.type.kind === 'boolean' ? arg : mismatch(name, 'boolean', i, arg.type))),
+      args.map((arg, i) =>
+        arg.type.kind === 'null' ? castTo(arg, booleanType) : arg.type.kind === 'boolean' ? arg : mismatch(name, 'boolean', i, arg.type),
+      ),
       booleanType,
     ),
 }
@@ -115,7 +118,8 @@ const extreme: FunctionTyping = {
     // Here, unlike in a comparison, a string is not taken for a number.
     const kinds = args.map(arg => arg.type.kind).filter(kind => kind !== 'null')
     const text = kinds.indexOf('string')
-    if (text >= 0 && kinds.some(kind => kind !== 'string')) mismatch(name, `something other than a string beside ${kinds.join(', ')}`, text, args[text].type)
+    if (text >= 0 && kinds.some(kind => kind !== 'string'))
+      mismatch(name, `something other than a string beside ${kinds.join(', ')}`, text, args[text].type)
     const unified = unify(name, args)
     return call(
       name,
@@ -138,7 +142,8 @@ const fixed = (arity: readonly [number, number], types: readonly DataType[], res
 
 const rounding = (name: string, args: readonly Bound[]): Bound => {
   const [value, scale] = args
-  const digits = scale === undefined ? 0 : scale.kind === 'literal' ? Number(scale.value) : mismatch(name, 'a constant scale', 1, scale.type)
+  const digits =
+    scale === undefined ? 0 : scale.kind === 'literal' ? Number(scale.value) : mismatch(name, 'a constant scale', 1, scale.type)
   const scaleArg: Bound = { kind: 'literal', value: digits, type: integerType, nullable: false }
   const { type } = value
   if (type.kind === 'decimal') {
@@ -174,7 +179,13 @@ export const functions: Readonly<Record<string, FunctionTyping>> = {
   '>=': comparison,
   and: logical,
   or: logical,
-  not: { arity: [1, 1], bind: (name, args) => (args[0].type.kind === 'boolean' || args[0].type.kind === 'null' ? call(name, [castTo(args[0], booleanType)], booleanType) : mismatch(name, 'boolean', 0, args[0].type)) },
+  not: {
+    arity: [1, 1],
+    bind: (name, args) =>
+      args[0].type.kind === 'boolean' || args[0].type.kind === 'null'
+        ? call(name, [castTo(args[0], booleanType)], booleanType)
+        : mismatch(name, 'boolean', 0, args[0].type),
+  },
   '+': arithmetic,
   '-': arithmetic,
   '*': arithmetic,
@@ -182,7 +193,14 @@ export const functions: Readonly<Record<string, FunctionTyping>> = {
   '%': arithmetic,
   div: {
     arity: [2, 2],
-    bind: (name, args) => call(name, args.map((arg, i) => (isIntegral(arg.type) || arg.type.kind === 'null' ? castTo(arg, longType) : mismatch(name, 'an integer', i, arg.type))), longType),
+    bind: (name, args) =>
+      call(
+        name,
+        args.map((arg, i) =>
+          isIntegral(arg.type) || arg.type.kind === 'null' ? castTo(arg, longType) : mismatch(name, 'an integer', i, arg.type),
+        ),
+        longType,
+      ),
   },
   negative: same(isNumeric, 'a number'),
   abs: same(isNumeric, 'a number'),
@@ -212,7 +230,13 @@ export const functions: Readonly<Record<string, FunctionTyping>> = {
     arity: [2, 2],
     bind: (_name, args) => {
       const equal = comparison.bind('=', args)
-      return { kind: 'case', branches: [{ when: equal, then: { kind: 'literal', value: null, type: args[0].type, nullable: true } }], otherwise: args[0], type: args[0].type, nullable: true }
+      return {
+        kind: 'case',
+        branches: [{ when: equal, then: { kind: 'literal', value: null, type: args[0].type, nullable: true } }],
+        otherwise: args[0],
+        type: args[0].type,
+        nullable: true,
+      }
     },
   },
   like: { arity: [2, 3], bind: strings([2, 3], booleanType).bind },
@@ -238,7 +262,10 @@ export const functions: Readonly<Record<string, FunctionTyping>> = {
       return call(name, [text, castTo(from, integerType), length === undefined ? most : castTo(length, integerType)], text.type)
     },
   },
-  length: { arity: [1, 1], bind: (name, [value]) => call(name, [value.type.kind === 'binary' ? value : castTo(value, stringType)], integerType) },
+  length: {
+    arity: [1, 1],
+    bind: (name, [value]) => call(name, [value.type.kind === 'binary' ? value : castTo(value, stringType)], integerType),
+  },
   upper: strings([1, 1], stringType),
   lower: strings([1, 1], stringType),
   trim: strings([1, 1], stringType),
@@ -254,12 +281,20 @@ export const functions: Readonly<Record<string, FunctionTyping>> = {
   currentTimestamp: { arity: [0, 0], bind: name => call(name, [], timestampType, false) },
   rand: {
     arity: [0, 1],
-    bind: (name, args) => call(name, args.length === 0 ? [{ kind: 'literal', value: null, type: longType, nullable: true }] : [castTo(args[0], longType)], doubleType, false),
+    bind: (name, args) =>
+      call(
+        name,
+        args.length === 0 ? [{ kind: 'literal', value: null, type: longType, nullable: true }] : [castTo(args[0], longType)],
+        doubleType,
+        false,
+      ),
   },
   timestampSeconds: {
     arity: [1, 1],
     bind: (name, [value]) =>
-      isNumeric(value.type) ? call(name, [castTo(value, isFractional(value.type) || value.type.kind === 'decimal' ? doubleType : longType)], timestampType) : mismatch(name, 'a number', 0, value.type),
+      isNumeric(value.type)
+        ? call(name, [castTo(value, isFractional(value.type) || value.type.kind === 'decimal' ? doubleType : longType)], timestampType)
+        : mismatch(name, 'a number', 0, value.type),
   },
   timestampMillis: fixed([1, 1], [longType], timestampType),
   timestampMicros: fixed([1, 1], [longType], timestampType),

@@ -4,11 +4,10 @@ import { decodeUtf8 } from '../record/strings.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { asBytes, scalarCode } from './convert.ts'
 import type { Bound } from './expression.ts'
-import { ABSENT, type JsonShape, JsonScanner, PARSED } from './json-scanner.ts'
+import { readFromJsonOptions } from './json-options.ts'
+import { ABSENT, JsonScanner, type JsonShape, PARSED } from './json-scanner.ts'
 import { scalarUnlessNull } from './null-safe.ts'
 import type { Value } from './value.ts'
-
-const CORRUPT = '_corrupt_record'
 
 const failMalformed = (u8: Uint8Array, offset: number, length: number): never => {
   throw new EngineError('MALFORMED_JSON', { text: decodeUtf8(u8, offset, Math.min(length, 200)) })
@@ -17,18 +16,15 @@ const failMalformed = (u8: Uint8Array, offset: number, length: number): never =>
 /** `from_json`: the fields of a schema, out of text. Malformed text gives nulls, or an error in FAILFAST mode. */
 export const compileFromJson = (cg: CodeBuilder, child: Value, node: Extract<Bound, { kind: 'fromJson' }>): Value => {
   if (node.type.kind !== 'struct') throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'from_json to a type other than a struct' })
-  const mode = (node.options.mode ?? 'PERMISSIVE').toUpperCase()
-  if (mode !== 'PERMISSIVE' && mode !== 'FAILFAST') {
-    throw new EngineError('BAD_OPTION', { option: 'mode', value: mode, expected: 'PERMISSIVE or FAILFAST' })
-  }
-  const corrupt = node.type.fields.findIndex(f => f.name === (node.options.columnNameOfCorruptRecord ?? CORRUPT))
+  const options = readFromJsonOptions(node.options)
+  const corrupt = node.type.fields.findIndex(f => f.name === options.corruptColumn)
   const scanned: StructType = structType(node.type.fields.filter((_, i) => i !== corrupt))
-  const scanner = new JsonScanner(scanned)
+  const scanner = new JsonScanner(scanned, options)
   const bytes = asBytes(cg, child)
   const s = cg.constant(scanner, 'json')
   const status = scalarUnlessNull(cg, { kind: 'integer' }, [child], `${s}.scan(${bytes.buffer}, ${bytes.offset}, ${bytes.length})`)
   const code = scalarCode(status)
-  if (mode === 'FAILFAST') {
+  if (options.failsFast) {
     cg.line(`if (${code} > ${ABSENT}) ${cg.constant(failMalformed)}(${bytes.buffer}, ${bytes.offset}, ${bytes.length})`)
   }
   const isNull = cg.fresh('nul')
@@ -53,7 +49,9 @@ export const slotValue = (cg: CodeBuilder, s: string, shape: JsonShape, outerNul
     case 'string':
     case 'binary': {
       const [offset, length] = [cg.fresh('o'), cg.fresh('l')]
-      cg.line(`const ${value} = ${s}.buffers[${index}], ${offset} = ${s}.offsets[${index}], ${length} = ${isNull} ? 0 : ${s}.lengths[${index}]`)
+      cg.line(
+        `const ${value} = ${s}.buffers[${index}], ${offset} = ${s}.offsets[${index}], ${length} = ${isNull} ? 0 : ${s}.lengths[${index}]`,
+      )
       return { form: 'bytes', type, isNull, buffer: value, offset, length }
     }
     case 'long':
@@ -66,6 +64,8 @@ export const slotValue = (cg: CodeBuilder, s: string, shape: JsonShape, outerNul
       cg.line(`const ${value} = !${isNull} && ${s}.numbers[${index}] === 1`)
       break
     case 'byte':
+      cg.line(`const ${value} = ${isNull} ? 0 : (${s}.numbers[${index}] << 24) >> 24`)
+      break
     case 'short':
     case 'integer':
     case 'date':
@@ -76,4 +76,3 @@ export const slotValue = (cg: CodeBuilder, s: string, shape: JsonShape, outerNul
   }
   return { form: 'scalar', type, isNull, code: value }
 }
-

@@ -1,4 +1,6 @@
 import { decodeUtf8, Scratch } from '../record/strings.ts'
+import type { JsonWriter } from './json-writer.ts'
+import { doubleText } from './text-format.ts'
 
 /** Kinds of values that a cursor stands before. */
 export const OBJECT = 123
@@ -8,6 +10,12 @@ export const TRUE = 116
 export const FALSE = 102
 export const NULL = 110
 export const NUMBER = 48
+
+const APOSTROPHE = 39
+
+/** Jackson's limits, and so Spark's: what nests deeper, or a number of more characters, is malformed. They also keep the stack and the time bounded. */
+const NESTING_MOST = 1000
+const NUMBER_LENGTH_MOST = 1000
 
 /** Thrown (always the same object) where the text is no JSON. Caught by the generated scanner: malformed input is data, not a fault. */
 export class MalformedJson extends Error {}
@@ -30,12 +38,19 @@ export class JsonCursor {
   number = 0
   isInteger = false
   exact = false
+  readonly #allowsApostrophes: boolean
   readonly #scratch = new Scratch()
+  #nesting = 0
+
+  constructor(allowsApostrophes = true) {
+    this.#allowsApostrophes = allowsApostrophes
+  }
 
   begin(u8: Uint8Array, offset: number, length: number): void {
     this.u8 = u8
     this.at = offset
     this.end = offset + length
+    this.#nesting = 0
   }
 
   fail(): never {
@@ -64,8 +79,9 @@ export class JsonCursor {
     this.space()
     if (this.at >= this.end) this.fail()
     const c = this.u8[this.at]
-    if (c === 45 || (c >= 48 && c <= 57)) return NUMBER
-    return c
+    // NaN, Infinity, +INF and the like are numbers: Spark allows them unless told otherwise.
+    if (c === 45 || (c >= 48 && c <= 57) || c === 78 || c === 73 || c === 43) return NUMBER
+    return c === APOSTROPHE && this.#allowsApostrophes ? STRING : c
   }
 
   expect(c: number): void {
@@ -95,12 +111,13 @@ export class JsonCursor {
 
   string(): void {
     const { u8, end } = this
+    const quote = u8[this.at]
     let at = this.at + 1
     this.start = at
     this.escaped = false
     while (at < end) {
       const c = u8[at]
-      if (c === STRING) {
+      if (c === quote) {
         this.length = at - this.start
         this.at = at + 1
         return
@@ -118,7 +135,9 @@ export class JsonCursor {
 
   key(): void {
     this.space()
-    if (this.at >= this.end || this.u8[this.at] !== STRING) this.fail()
+    if (this.at >= this.end) this.fail()
+    const c = this.u8[this.at]
+    if (c !== STRING && (c !== APOSTROPHE || !this.#allowsApostrophes)) this.fail()
     this.string()
   }
 
@@ -140,6 +159,7 @@ export class JsonCursor {
     let scale = 0
     this.isInteger = true
     const first = at
+    if (at < end && (u8[at] < 48 || u8[at] > 57)) return this.#notFinite()
     for (; at < end; at++) {
       const c = u8[at] - 48
       if (c < 0 || c > 9) break
@@ -163,8 +183,8 @@ export class JsonCursor {
     if (at < end && (u8[at] | 32) === 101) {
       this.isInteger = false
       at++
-      const down = u8[at] === 45
-      if (down || u8[at] === 43) at++
+      const down = at < end && u8[at] === 45
+      if (down || (at < end && u8[at] === 43)) at++
       const power = at
       for (; at < end; at++) {
         const c = u8[at] - 48
@@ -176,11 +196,30 @@ export class JsonCursor {
     }
     this.at = at
     this.length = at - this.start
+    if (this.length > NUMBER_LENGTH_MOST) this.fail()
     exponent -= scale
     this.exact = digits <= 15 && exponent >= -22 && exponent <= 22
     if (this.exact) value = exponent < 0 ? value / POWERS[-exponent] : value * POWERS[exponent]
     else value = Math.abs(Number(this.text()))
     this.number = negative ? -value : value
+  }
+
+  /** What stands where a number's digits should. The sign, if there is one, may be a plus only before a word. */
+  #notFinite(): void {
+    for (const [word, value] of WORDS) {
+      if (this.at + word.length > this.end) continue
+      let i = 0
+      while (i < word.length && this.u8[this.at + i] === word.charCodeAt(i)) i++
+      if (i < word.length) continue
+      this.start = this.at
+      this.length = word.length
+      this.at += word.length
+      this.isInteger = false
+      this.exact = true
+      this.number = value
+      return
+    }
+    this.fail()
   }
 
   /** Passes over a value of any kind and notes its raw text. */
@@ -216,6 +255,7 @@ export class JsonCursor {
     this.at++
     const close = kind + 2
     if (this.closesAtOnce(close)) return
+    if (++this.#nesting > NESTING_MOST) this.fail()
     do {
       if (kind === OBJECT) {
         this.key()
@@ -223,6 +263,69 @@ export class JsonCursor {
       }
       this.skip()
     } while (this.more(close))
+    this.#nesting--
+  }
+
+  /** Writes a value as Spark shows JSON in a string column: without white space, escapes and doubles in their usual form. */
+  copy(writer: JsonWriter): void {
+    const kind = this.peek()
+    switch (kind) {
+      case STRING:
+        this.string()
+        this.#copyString(writer)
+        return
+      case NUMBER:
+        this.readNumber()
+        this.copyNumber(writer)
+        return
+      case TRUE:
+      case FALSE:
+      case NULL:
+        this.literal(kind)
+        writer.raw(kind === TRUE ? 'true' : kind === FALSE ? 'false' : 'null')
+        return
+      case OBJECT:
+      case ARRAY:
+        this.#copyNested(writer, kind)
+        return
+      default:
+        this.fail()
+    }
+  }
+
+  copyNumber(writer: JsonWriter): void {
+    if (!this.isInteger) writer.raw(Number.isFinite(this.number) ? doubleText(this.number) : `"${doubleText(this.number)}"`)
+    else if (this.number === 0) writer.raw('0')
+    else writer.copy(this.u8, this.start, this.length)
+  }
+
+  #copyString(writer: JsonWriter): void {
+    if (!this.escaped) return writer.string(this.u8, this.start, this.length)
+    const length = this.unescape(this.#scratch)
+    writer.string(this.#scratch.u8, 0, length)
+  }
+
+  #copyNested(writer: JsonWriter, kind: number): void {
+    this.at++
+    const close = kind + 2
+    writer.raw(kind === OBJECT ? '{' : '[')
+    if (!this.closesAtOnce(close)) {
+      if (++this.#nesting > NESTING_MOST) this.fail()
+      let isFirst = true
+      do {
+        if (!isFirst) writer.raw(',')
+        isFirst = false
+        if (kind === OBJECT) {
+          this.key()
+          this.#copyString(writer)
+          this.expect(58)
+          writer.raw(':')
+        }
+        this.copy(writer)
+      } while (this.more(close))
+      this.#nesting--
+    }
+    writer.raw(kind === OBJECT ? '}' : ']')
   }
 
   /** The range of the value as text. */
@@ -280,6 +383,15 @@ export class JsonCursor {
     return value
   }
 }
+
+const WORDS: readonly (readonly [string, number])[] = [
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['+Infinity', Number.POSITIVE_INFINITY],
+  ['+INF', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+  ['-INF', Number.NEGATIVE_INFINITY],
+]
 
 const ESCAPES = new Uint8Array(256)
 for (const [letter, plain] of Object.entries({ '"': 34, '\\': 92, '/': 47, b: 8, f: 12, n: 10, r: 13, t: 9 })) {

@@ -1,19 +1,26 @@
 import type { DataType, StructType } from '../record/data-type.ts'
 import { Scratch } from '../record/strings.ts'
-import { base64Decode } from './base64.ts'
+import { base64Decode, isStrictBase64 } from './base64.ts'
 import { textToDecimal } from './cast-code.ts'
 import { CodeBuilder } from './code-builder.ts'
 import { FALSE, JsonCursor, MalformedJson, NULL, NUMBER, OBJECT, STRING, TRUE } from './json-cursor.ts'
+import { JsonWriter } from './json-writer.ts'
 import { parseDate, parseTimestamp } from './text-format.ts'
 
 /** What became of one text. */
 export const PARSED = 0
-/** Nothing but white space, or the JSON null: there is no record. */
+/** Nothing but white space: there is no record. */
 export const ABSENT = 1
-/** No JSON, or no object. All fields are null. */
+/** No JSON, or no object (the JSON null neither). All fields are null. */
 export const MALFORMED = 2
 /** An object, but a field was of another type than the schema's; that field is null. */
 export const PARTIAL = 3
+
+/** What may be set of Spark's JSON options. */
+export interface JsonScannerOptions {
+  /** Strings and names in single quotes; Spark allows them unless told otherwise. */
+  readonly allowsApostrophes?: boolean
+}
 
 /** Where a scanner leaves one scalar field. */
 export interface JsonSlot {
@@ -41,12 +48,15 @@ export class JsonScanner {
   /** Decimals above 18 digits. */
   readonly bigs: bigint[]
   readonly source: string
-  readonly #cursor = new JsonCursor()
+  readonly #cursor: JsonCursor
   readonly #scan: (cursor: JsonCursor, scanner: JsonScanner) => void
   readonly #scratches: Scratch[] = []
+  readonly #writers: JsonWriter[] = []
+  readonly #unescaped = new Scratch()
   #partial = false
 
-  constructor(schema: StructType) {
+  constructor(schema: StructType, options: JsonScannerOptions = {}) {
+    this.#cursor = new JsonCursor(options.allowsApostrophes ?? true)
     const slots: JsonSlot[] = []
     const shape = (type: DataType): JsonShape => {
       const slot = { index: slots.length, type }
@@ -76,12 +86,7 @@ export class JsonScanner {
     this.#partial = false
     try {
       if (cursor.isBlank()) return ABSENT
-      const kind = cursor.peek()
-      if (kind === NULL) {
-        cursor.literal(NULL)
-        return ABSENT
-      }
-      if (kind !== OBJECT) return MALFORMED
+      if (cursor.peek() !== OBJECT) return MALFORMED
       this.#scan(cursor, this)
     } catch (error) {
       if (!(error instanceof MalformedJson)) throw error
@@ -94,7 +99,8 @@ export class JsonScanner {
   // --- Called by generated code, one per kind of field; each leaves the cursor behind the value
 
   readInt(c: JsonCursor, i: number, least: number, most: number): void {
-    if (this.#number(c, i) && c.isInteger && c.number >= least && c.number <= most) this.#set(i, c.number)
+    // + 0: JSON has a −0, integers have not.
+    if (this.#number(c, i) && c.isInteger && c.number >= least && c.number <= most) this.#set(i, c.number + 0)
     else if (this.present[i] === 2) this.#wrong(i)
   }
 
@@ -122,7 +128,7 @@ export class JsonScanner {
       c.string()
       const text = c.unescapedText()
       if (text === 'NaN') this.#set(i, Number.NaN)
-      else if (text === 'Infinity' || text === '+Infinity' || text === 'INF' || text === '+INF') this.#set(i, Number.POSITIVE_INFINITY)
+      else if (text === 'Infinity' || text === '+Infinity' || text === '+INF') this.#set(i, Number.POSITIVE_INFINITY)
       else if (text === '-Infinity' || text === '-INF') this.#set(i, Number.NEGATIVE_INFINITY)
       else this.#wrong(i)
       return
@@ -138,8 +144,9 @@ export class JsonScanner {
       if (this.present[i] === 2) this.#wrong(i)
       return
     }
-    c.skip()
-    const value = textToDecimal(c.text(), scale)
+    if (kind === NUMBER) c.readNumber()
+    else c.string()
+    const value = textToDecimal(kind === NUMBER ? c.text() : c.unescapedText(), scale)
     const limit = 10n ** BigInt(precision)
     if (value === undefined || value >= limit || value <= -limit) this.#wrong(i)
     else {
@@ -178,11 +185,25 @@ export class JsonScanner {
         return
       }
     } else {
-      c.skip()
+      this.#readOther(c, i, kind)
+      return
     }
     this.buffers[i] = c.u8
     this.offsets[i] = c.start
     this.lengths[i] = c.length
+    this.present[i] = 1
+  }
+
+  #readOther(c: JsonCursor, i: number, kind: number): void {
+    this.#writers[i] ??= new JsonWriter()
+    const writer = this.#writers[i]
+    writer.clear()
+    c.copy(writer)
+    // A word such as NaN stands in quotes only inside of JSON.
+    const quoted = kind === NUMBER && writer.scratch.u8[0] === STRING ? 1 : 0
+    this.buffers[i] = writer.scratch.u8
+    this.offsets[i] = quoted
+    this.lengths[i] = writer.length - 2 * quoted
     this.present[i] = 1
   }
 
@@ -194,8 +215,13 @@ export class JsonScanner {
       return
     }
     c.string()
-    const target = this.#scratches[i].reserve(c.length)
-    const length = base64Decode(c.u8, c.start, c.length, target)
+    const scratch = this.#scratches[i]
+    const target = scratch.reserve(c.length)
+    const escaped = c.escaped ? c.unescape(this.#unescaped) : 0
+    const source = c.escaped ? this.#unescaped.u8 : c.u8
+    const [from, size] = c.escaped ? [0, escaped] : [c.start, c.length]
+    if (!isStrictBase64(source, from, size)) return this.#wrong(i)
+    const length = base64Decode(source, from, size, target)
     if (length < 0) return this.#wrong(i)
     this.buffers[i] = target
     this.offsets[i] = 0
@@ -265,7 +291,8 @@ const reader = (slot: JsonSlot): string => {
   const { type, index } = slot
   switch (type.kind) {
     case 'byte':
-      return `s.readInt(c, ${index}, -128, 127)`
+      // Up to 255, as Jackson reads a byte; it wraps where it is taken out.
+      return `s.readInt(c, ${index}, -128, 255)`
     case 'short':
       return `s.readInt(c, ${index}, -32768, 32767)`
     case 'integer':
@@ -304,7 +331,9 @@ const generate = (schema: StructType, shapes: readonly JsonShape[]) => {
     cg.line('c.key()')
     const [at, length] = [cg.fresh('at'), cg.fresh('length')]
     cg.line(`let ${at} = c.start, ${length} = c.length, u8 = c.u8`)
-    cg.line(`if (c.escaped) { const name = ${cg.constant(new TextEncoder())}.encode(c.unescapedText()); u8 = name; ${at} = 0; ${length} = name.length }`)
+    cg.line(
+      `if (c.escaped) { const name = ${cg.constant(new TextEncoder())}.encode(c.unescapedText()); u8 = name; ${at} = 0; ${length} = name.length }`,
+    )
     cg.line('c.expect(58)')
     cg.open(`switch (${length}) {`)
     const byLength = new Map<number, { name: Uint8Array; shape: JsonShape }[]>()
@@ -315,7 +344,10 @@ const generate = (schema: StructType, shapes: readonly JsonShape[]) => {
     for (const [size, candidates] of byLength) {
       cg.open(`case ${size}: {`)
       for (const { name, shape } of candidates) {
-        const test = size === 0 ? 'true' : `u8[${at}] === ${name[0]} && u8[${at} + ${size - 1}] === ${name[size - 1]} && ${equal}(u8, ${at}, ${cg.constant(name)})`
+        const test =
+          size === 0
+            ? 'true'
+            : `u8[${at}] === ${name[0]} && u8[${at} + ${size - 1}] === ${name[size - 1]} && ${equal}(u8, ${at}, ${cg.constant(name)})`
         cg.open(`if (${test}) {`)
         if (shape.kind === 'struct') {
           cg.open(`if (s.beginStruct(c, ${shape.slot.index})) {`)
@@ -338,4 +370,3 @@ const generate = (schema: StructType, shapes: readonly JsonShape[]) => {
   object(schema, shapes)
   return cg.build('scanJson', ['c', 's'])
 }
-

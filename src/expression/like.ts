@@ -29,7 +29,8 @@ export const compileLike = (pattern: Uint8Array, escape: number, shown: string):
   const literal = Uint8Array.from(items.filter(item => item >= 0))
   const size = literal.length
   if (!items.includes(ANY_CHAR) && runs === 0) return (u8, o, l) => l === size && equalBytes(u8, o, l, literal, 0, size)
-  if (!items.includes(ANY_CHAR) && runs === 1 && items.at(-1) === ANY_RUN) return (u8, o, l) => l >= size && equalBytes(u8, o, size, literal, 0, size)
+  if (!items.includes(ANY_CHAR) && runs === 1 && items.at(-1) === ANY_RUN)
+    return (u8, o, l) => l >= size && equalBytes(u8, o, size, literal, 0, size)
   if (!items.includes(ANY_CHAR) && runs === 1 && items[0] === ANY_RUN) {
     return (u8, o, l) => l >= size && equalBytes(u8, o + l - size, size, literal, 0, size)
   }

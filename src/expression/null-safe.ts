@@ -1,5 +1,6 @@
 import type { DataType } from '../record/data-type.ts'
 import type { CodeBuilder } from './code-builder.ts'
+import { scalarCode } from './convert.ts'
 import type { Value } from './value.ts'
 
 /** True if any argument is null, as a JS expression. */
@@ -42,13 +43,7 @@ export const statementsUnlessNull = (cg: CodeBuilder, type: DataType, args: read
  * A string or binary result that a helper writes into a scratch object of this place: `call` gives the name of the scratch to the helper call, which returns
  * the length.
  */
-export const bytesUnlessNull = (
-  cg: CodeBuilder,
-  type: DataType,
-  args: readonly Value[],
-  scratch: string,
-  call: string,
-): Value => {
+export const bytesUnlessNull = (cg: CodeBuilder, type: DataType, args: readonly Value[], scratch: string, call: string): Value => {
   const length = scalarUnlessNull(cg, { kind: 'integer' }, args, call)
   if (length.form !== 'scalar') throw new Error('no length')
   return { form: 'bytes', type, isNull: length.isNull, buffer: `${scratch}.u8`, offset: '0', length: length.code }
@@ -57,4 +52,11 @@ export const bytesUnlessNull = (
 const zeroOf = (type: DataType): string => {
   if (type.kind === 'long' || type.kind === 'decimal') return '0n'
   return type.kind === 'boolean' ? 'false' : '0'
+}
+
+/** A float or double of which NaN and the infinities are taken for null. */
+export const nullUnlessFinite = (cg: CodeBuilder, value: Value): Value => {
+  const isNull = cg.fresh('nul')
+  cg.line(`const ${isNull} = ${value.isNull === 'false' ? '' : `${value.isNull} || `}!(Math.abs(${scalarCode(value)}) < Infinity)`)
+  return { ...value, isNull }
 }

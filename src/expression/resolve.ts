@@ -2,9 +2,10 @@ import { EngineError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import { booleanType, type DataType, type StructType, stringType, timestampType, typeName, windowType } from '../record/data-type.ts'
 import { aggregateType } from './aggregates.ts'
+import { canCast } from './cast-rules.ts'
 import type { Bound, BoundAggregate, Expression } from './expression.ts'
 import { castTo, functions } from './functions.ts'
-import { canCast } from './cast-rules.ts'
+import { readFromJsonOptions, readToJsonOptions } from './json-options.ts'
 import { commonType } from './type-rules.ts'
 
 /**
@@ -57,10 +58,12 @@ export const resolveExpression = (expression: Expression, schema: StructType): B
       return { kind: 'call', name: 'window', args: [time], type: windowType, nullable: false }
     }
     case 'fromJson': {
+      readFromJsonOptions(expression.options)
       const child = castTo(resolve(expression.child), stringType)
       return { kind: 'fromJson', child, type: allNullable(expression.schema), nullable: true, options: expression.options }
     }
     case 'toJson': {
+      readToJsonOptions(expression.options)
       const child = resolve(expression.child)
       if (child.type.kind !== 'struct') return mismatch('to_json', 'a struct', child.type)
       return { kind: 'toJson', child, type: stringType, nullable: child.nullable, options: expression.options }
@@ -238,7 +241,10 @@ const resolveColumn = (name: string, schema: StructType): Bound => {
     return parts.slice(length).reduce((value, part) => fieldOf(value, part.replace(/^`|`$/g, '')), head)
   }
   const names = schema.fields.map(f => f.name)
-  throw new EngineError('UNRESOLVED_COLUMN', { column: name, candidates: nearest(name, names).join(', ') || 'none, the input has no columns' })
+  throw new EngineError('UNRESOLVED_COLUMN', {
+    column: name,
+    candidates: nearest(name, names).join(', ') || 'none, the input has no columns',
+  })
 }
 
 const lookUp = (name: string, schema: StructType): Bound | null => {
@@ -258,5 +264,6 @@ const lookUp = (name: string, schema: StructType): Bound | null => {
 
 /** What is parsed from text may always be missing. */
 const allNullable = (type: DataType): DataType =>
-  type.kind === 'struct' ? { kind: 'struct', fields: type.fields.map(f => ({ name: f.name, type: allNullable(f.type), nullable: true })) } : type
-
+  type.kind === 'struct'
+    ? { kind: 'struct', fields: type.fields.map(f => ({ name: f.name, type: allNullable(f.type), nullable: true })) }
+    : type

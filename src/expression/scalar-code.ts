@@ -101,7 +101,9 @@ export const scalarCodes: Readonly<Record<string, ScalarCode>> = {
   // Null if the value is null, or if it equals nothing but the list holds a null.
   in: (cg, _node, [value, ...list]) => {
     const found = cg.fresh('v')
-    cg.line(`let ${found} = ${list.map(item => (item.isNull === 'true' ? 'false' : `(!${item.isNull} && ${compare(cg, '=', value, item)})`)).join(' || ') || 'false'}`)
+    cg.line(
+      `let ${found} = ${list.map(item => (item.isNull === 'true' ? 'false' : `(!${item.isNull} && ${compare(cg, '=', value, item)})`)).join(' || ') || 'false'}`,
+    )
     const listNull = anyNull(list)
     const isNull = cg.fresh('nul')
     cg.line(`const ${isNull} = ${value.isNull} || (!${found} && ${listNull})`)
@@ -112,4 +114,3 @@ export const scalarCodes: Readonly<Record<string, ScalarCode>> = {
   ...hashCodes,
   ...timeCodes,
 }
-

@@ -91,7 +91,11 @@ const trimRange = (u8: Uint8Array, offset: number, length: number): number => {
 }
 
 const failBase64 = (u8: Uint8Array, offset: number, length: number): never => {
-  throw new EngineError('CONVERSION_INVALID_INPUT', { value: decodeUtf8(u8, offset, Math.min(length, 100)), to: 'BINARY', format: 'base64' })
+  throw new EngineError('CONVERSION_INVALID_INPUT', {
+    value: decodeUtf8(u8, offset, Math.min(length, 100)),
+    to: 'BINARY',
+    format: 'base64',
+  })
 }
 
 const decode64 = (scratch: Scratch, u8: Uint8Array, offset: number, length: number): number => {
@@ -118,11 +122,16 @@ const caseCode =
   (upper: boolean): ScalarCode =>
   (cg, node, [value]) => {
     const scratch = newScratch(cg)
-    return bytesUnlessNull(cg, node.type, [value], scratch, `${cg.constant(changeCase)}(${scratch}, ${parts(asBytes(cg, value))}, ${upper})`)
+    return bytesUnlessNull(
+      cg,
+      node.type,
+      [value],
+      scratch,
+      `${cg.constant(changeCase)}(${scratch}, ${parts(asBytes(cg, value))}, ${upper})`,
+    )
   }
 
-const literalText = (bound: Bound): string | null =>
-  bound.kind === 'literal' && typeof bound.value === 'string' ? bound.value : null
+const literalText = (bound: Bound): string | null => (bound.kind === 'literal' && typeof bound.value === 'string' ? bound.value : null)
 
 const encodeNew = (text: string): Uint8Array => {
   const bytes = new Uint8Array(3 * text.length)

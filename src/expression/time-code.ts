@@ -1,6 +1,6 @@
-import { scalarCode } from './convert.ts'
 import { failOverflow } from './arithmetic-code.ts'
-import { scalarUnlessNull, statementsUnlessNull } from './null-safe.ts'
+import { scalarCode } from './convert.ts'
+import { nullUnlessFinite, scalarUnlessNull, statementsUnlessNull } from './null-safe.ts'
 import type { ScalarCode } from './scalar-code.ts'
 
 const MOST_SECONDS = 9223372036854n
@@ -10,7 +10,11 @@ const fromLong =
   (micros: number): ScalarCode =>
   (cg, node, args) => {
     const a = scalarCode(args[0])
-    if (args[0].type.kind !== 'long') return scalarUnlessNull(cg, node.type, args, `Math.trunc(${a} * ${micros})`)
+    if (args[0].type.kind !== 'long') {
+      // NaN and the infinities are no moment: null, in ANSI mode too. What is beyond 64 bits of micros becomes the first or last moment.
+      const finite = nullUnlessFinite(cg, args[0])
+      return scalarUnlessNull(cg, node.type, [finite], `Math.min(2 ** 63, Math.max(-(2 ** 63), Math.trunc(${a} * ${micros})))`)
+    }
     return statementsUnlessNull(cg, node.type, args, v => {
       if (micros > 1) {
         const limit = MOST_SECONDS * BigInt(1_000_000 / micros)

@@ -41,7 +41,11 @@ export const commonType = (left: DataType, right: DataType): DataType | null => 
   const kinds = [left.kind, right.kind]
   if (kinds.includes('date') && kinds.includes('timestamp')) return { kind: 'timestamp' }
   if (left.kind === 'struct' && right.kind === 'struct' && left.fields.length === right.fields.length) {
-    const fields = left.fields.map((f, i) => ({ f, type: commonType(f.type, right.fields[i].type), nullable: f.nullable || right.fields[i].nullable }))
+    const fields = left.fields.map((f, i) => ({
+      f,
+      type: commonType(f.type, right.fields[i].type),
+      nullable: f.nullable || right.fields[i].nullable,
+    }))
     if (fields.some(({ type }) => type === null)) return null
     return { kind: 'struct', fields: fields.map(({ f, type, nullable }) => ({ name: f.name, type: type as DataType, nullable })) }
   }

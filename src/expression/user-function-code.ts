@@ -22,7 +22,9 @@ export const compileUdf = (cg: CodeBuilder, node: Extract<Bound, { kind: 'udf' }
   cg.line(`let ${result} = ${cg.constant(guarded)}(${args.map(arg => userValue(cg, arg)).join(', ')})`)
   const check = checker(type)
   if (check !== null) {
-    cg.line(`if (${result} !== null && ${result} !== undefined && !(${check(result)})) ${cg.constant(refuse)}(${JSON.stringify(name)}, ${result}, ${cg.constant(type)})`)
+    cg.line(
+      `if (${result} !== null && ${result} !== undefined && !(${check(result)})) ${cg.constant(refuse)}(${JSON.stringify(name)}, ${result}, ${cg.constant(type)})`,
+    )
   }
   return readField(cg, result, name, type, true)
 }

@@ -19,7 +19,11 @@ const globals = new Set(
  * Turns a function into plain data that any thread can load: its source, checked by a parser to use nothing from around it but globals and `bindings`.
  * Throws UDF_FREE_VARIABLE (names the variables), UDF_UNSUPPORTED (async, generator, native, uses this or super).
  */
-export const captureFunction = (fn: UserFunction, bindings: Readonly<Record<string, unknown>> = {}, name = fn.name || 'anonymous'): FunctionRef => {
+export const captureFunction = (
+  fn: UserFunction,
+  bindings: Readonly<Record<string, unknown>> = {},
+  name = fn.name || 'anonymous',
+): FunctionRef => {
   const text = sourceOf(fn, name)
   const tree = parse(text, name)
   const free = freeVariables(tree)
@@ -142,9 +146,11 @@ const freeVariables = (fn: AnyNode): Set<string> => {
   return free
 }
 
-const isNode = (value: unknown): value is AnyNode => typeof value === 'object' && value !== null && typeof (value as AnyNode).type === 'string'
+const isNode = (value: unknown): value is AnyNode =>
+  typeof value === 'object' && value !== null && typeof (value as AnyNode).type === 'string'
 
-const children = (node: AnyNode): AnyNode[] => Object.values(node).flatMap(value => (Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : []))
+const children = (node: AnyNode): AnyNode[] =>
+  Object.values(node).flatMap(value => (Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : []))
 
 /** Adds the names that a pattern binds. */
 const declare = (pattern: AnyNode, scope: Set<string>): void => {
@@ -159,7 +165,8 @@ const declare = (pattern: AnyNode, scope: Set<string>): void => {
       declare(pattern.argument as AnyNode, scope)
       return
     case 'ObjectPattern':
-      for (const property of pattern.properties as AnyNode[]) declare((property.type === 'RestElement' ? property : property.value) as AnyNode, scope)
+      for (const property of pattern.properties as AnyNode[])
+        declare((property.type === 'RestElement' ? property : property.value) as AnyNode, scope)
       return
     case 'ArrayPattern':
       for (const element of pattern.elements as (AnyNode | null)[]) if (element !== null) declare(element, scope)

@@ -70,7 +70,12 @@ describe('expressions over both back ends', () => {
     ['a INT', { a: 1 }, call('hash', col('a')), -559580957],
     ['a STRING', { a: 'Spark' }, call('hash', col('a')), 228093765],
     ['a STRING', { a: 'Spark' }, call('xxhash64', col('a')), -4294468057691064905n],
-    ['a INT', { a: 3 }, { kind: 'case', branches: [{ when: call('=', col('a'), lit(3, 'int')), then: lit('three', 'string') }], otherwise: null }, 'three'],
+    [
+      'a INT',
+      { a: 3 },
+      { kind: 'case', branches: [{ when: call('=', col('a'), lit(3, 'int')), then: lit('three', 'string') }], otherwise: null },
+      'three',
+    ],
     ['a STRUCT<b: INT, c: STRING>', { a: { b: 1, c: 'x' } }, { kind: 'toJson', child: col('a'), options: {} }, '{"b":1,"c":"x"}'],
   ])('%s %o', (ddl, row, expression, answer) => {
     expect(evaluate(ddl, row, expression)).toEqual(answer)
@@ -82,7 +87,7 @@ describe('expressions over both back ends', () => {
     ['a INT', { a: 0 }, call('/', lit(1, 'int'), col('a')), 'DIVIDE_BY_ZERO'],
     ['a STRING', { a: 'x' }, cast(col('a'), 'int'), 'CAST_INVALID_INPUT'],
     ['a INT', { a: 300 }, cast(col('a'), 'tinyint'), 'CAST_OVERFLOW'],
-    ['a STRING', { a: '***' }, call('unbase64', col('a')), 'CONVERSION_INVALID_INPUT'],
+    ['a STRING', { a: 'Y' }, call('unbase64', col('a')), 'CONVERSION_INVALID_INPUT'],
   ])('%s %o fails', (ddl, row, expression, code) => {
     expect(() => evaluate(ddl, row, expression)).toThrow(expect.objectContaining({ code }))
   })
@@ -98,7 +103,12 @@ describe('expressions over both back ends', () => {
   })
 
   test('from_json picks fields, nested ones too, and gives nulls for malformed text', () => {
-    const fromJson: Expression = { kind: 'fromJson', child: col('j'), schema: parseSchema('id BIGINT, s STRING, n STRUCT<d: DOUBLE, b: BOOLEAN>'), options: {} }
+    const fromJson: Expression = {
+      kind: 'fromJson',
+      child: col('j'),
+      schema: parseSchema('id BIGINT, s STRING, n STRUCT<d: DOUBLE, b: BOOLEAN>'),
+      options: {},
+    }
     const run = (text: string): unknown => evaluate('j STRING', { j: text }, fromJson)
     expect(run('{"id": 9007199254740993, "x": [1, {"id": 2}], "s": "a\\u00fc\\n", "n": {"b": true, "d": 1.5e3}}')).toEqual({
       id: 9007199254740993n,
