@@ -44,8 +44,11 @@ const main = async (): Promise<void> => {
   await Promise.race([stop, query.awaitTermination()])
   const latency = query.latencies?.e2eLatencyMs
   await query.stop()
-  const rows = query.lastProgress === null ? 'nothing read' : `${query.lastProgress.batchId + 1} epochs`
-  console.log(`stopped: ${rows}${latency === undefined ? '' : `, latency in ms ${JSON.stringify(latency)}`}`)
+  const epochs = (query.lastProgress?.batchId ?? -1) + 1
+  console.log(`stopped after ${epochs} epochs and ${latency?.count ?? 0} records out`)
+  if (latency === undefined || latency.count === 0) return
+  const millis = [latency.p50, latency.p99, latency.p999, latency.max].map(value => `${value.toFixed(3)} ms`)
+  console.log(`from arrival to Kafka's acknowledgement: p50 ${millis[0]}, p99 ${millis[1]}, p99.9 ${millis[2]}, max ${millis[3]}`)
 }
 
 main().catch(error => {

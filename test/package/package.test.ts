@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+// Goal: what users install works without this repository. Method: both packages are packed and installed into an empty folder; programs in JavaScript and in
+// TypeScript run there, from the installed files alone.
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'walkway-package-'))
+/** Files in each tarball. */
+const packed: Record<string, string[]> = {}
+
+const run = (command: string, args: readonly string[], cwd = folder): string => {
+  try {
+    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string }
+    throw new Error(`${command} ${args.join(' ')}\n${stdout}\n${stderr}`)
+  }
+}
+
+const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
+
+beforeAll(() => {
+  const tarballs = ['native-free-buffers', '.'].map(path => {
+    const json = run('npm', ['pack', '--json', '--pack-destination', folder], join(ROOT, path))
+    const [{ name, filename, files }] = JSON.parse(json) as [{ name: string; filename: string; files: { path: string }[] }]
+    packed[name] = files.map(file => file.path)
+    return `./${filename}`
+  })
+  write('package.json', '{ "name": "user", "private": true, "type": "module" }')
+  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts', ...tarballs])
+}, 180_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the packages', () => {
+  test('hold what is built, their README and nothing of the tests', () => {
+    expect(Object.keys(packed)).toEqual(['native-free-buffers', 'walkway'])
+    for (const [name, files] of Object.entries(packed)) {
+      expect(
+        files.filter(path => !/^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path)),
+        name,
+      ).toEqual([])
+      expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']))
+      expect(
+        files.filter(path => /\.test\.|\.map$|^dist\/testing\//.test(path)),
+        name,
+      ).toEqual([])
+    }
+  })
+
+  test('need nothing but what they declare', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
+    for (const name of Object.keys(dependencies)) expect(existsSync(join(folder, 'node_modules', name)), name).toBe(true)
+    for (const name of ['typescript', 'vitest', 'flatbuffers']) expect(existsSync(join(folder, 'node_modules', name)), name).toBe(false)
+  })
+})
+
+describe('a program in JavaScript', () => {
+  test('counts on a worker thread', () => {
+    write(
+      'count.js',
+      `import { col, WalkwaySession } from 'walkway'
+const session = WalkwaySession.builder().master('local[2]').create()
+const rows = await session.range(1000).groupBy(col('id').mod(3).alias('key')).count().collect()
+console.log(JSON.stringify(rows.sort((a, b) => a.key - b.key)))
+`,
+    )
+    expect(JSON.parse(run(process.execPath, ['count.js']))).toEqual([
+      { key: 0, count: 334 },
+      { key: 1, count: 333 },
+      { key: 2, count: 333 },
+    ])
+  })
+
+  test('uses the rings alone', () => {
+    write(
+      'ring.js',
+      `import { Histogram } from 'native-free-buffers'
+const histogram = new Histogram()
+histogram.recordCount(5, 3)
+console.log(histogram.snapshot().count)
+`,
+    )
+    expect(run(process.execPath, ['ring.js'])).toBe('3\n')
+  })
+
+  test('cannot reach behind the public list', () => {
+    write('behind.js', `import('walkway/dist/api/session.js').catch(error => console.log(error.code))`)
+    expect(run(process.execPath, ['behind.js'])).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n')
+  })
+})
+
+test('a program in TypeScript compiles strictly against the types and runs', () => {
+  write('hello.ts', readFileSync(join(ROOT, 'examples/01-hello.ts'), 'utf8'))
+  write(
+    'tsconfig.json',
+    JSON.stringify({
+      compilerOptions: {
+        target: 'es2023',
+        lib: ['es2024', 'esnext.disposable'],
+        module: 'nodenext',
+        strict: true,
+        skipLibCheck: false,
+        types: ['node'],
+        typeRoots: [join(ROOT, 'node_modules/@types')],
+        outDir: 'built',
+      },
+      files: ['hello.ts'],
+    }),
+  )
+  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'])
+  expect(run(process.execPath, ['built/hello.js'])).toBe('/home: 1\n/cart: 1\n/home: 2\n')
+})
