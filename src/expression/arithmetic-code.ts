@@ -253,7 +253,7 @@ const toWhole =
 /** Spark gives 0 for NaN here, and an error for everything else that is no long. */
 const wholeLong = (value: number, name: string): bigint => {
   if (Number.isNaN(value)) return 0n
-  if (value >= 9223372036854775808 || value < -9223372036854775808) {
+  if (value >= 2 ** 63 || value < -(2 ** 63)) {
     throw new EngineError('ARITHMETIC_OVERFLOW', { operation: `${name} of ${value}`, type: 'bigint' })
   }
   return BigInt(value)

@@ -50,4 +50,4 @@ export const aggregateText = (aggregate: BoundAggregate): string => {
 }
 
 /** Names that the analyzer makes begin with a character that no keyboard has. */
-const visible = (name: string): string => name.replace(/^\u0000/, '_')
+const visible = (name: string): string => (name.startsWith('\u0000') ? `_${name.slice(1)}` : name)

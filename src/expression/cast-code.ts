@@ -76,7 +76,7 @@ const secondsToTimestamp = (cg: CodeBuilder, value: Value, to: DataType): Value 
     )
   })
 
-const MICROS_MOST = 9223372036854775808
+const MICROS_MOST = 2 ** 63
 
 /** A whole number of seconds beyond what 64 bits of micros hold becomes the first or last moment, as Java's TimeUnit has it; a decimal is refused. */
 const longOrDecimalToTimestamp = (cg: CodeBuilder, value: Value, to: DataType): Value => {

@@ -159,7 +159,10 @@ export class JsonCursor {
     let scale = 0
     this.isInteger = true
     const first = at
-    if (at < end && (u8[at] < 48 || u8[at] > 57)) return this.#notFinite()
+    if (at < end && (u8[at] < 48 || u8[at] > 57)) {
+      this.#notFinite()
+      return
+    }
     for (; at < end; at++) {
       const c = u8[at] - 48
       if (c < 0 || c > 9) break
@@ -300,9 +303,11 @@ export class JsonCursor {
   }
 
   #copyString(writer: JsonWriter): void {
-    if (!this.escaped) return writer.string(this.u8, this.start, this.length)
-    const length = this.unescape(this.#scratch)
-    writer.string(this.#scratch.u8, 0, length)
+    if (!this.escaped) writer.string(this.u8, this.start, this.length)
+    else {
+      const length = this.unescape(this.#scratch)
+      writer.string(this.#scratch.u8, 0, length)
+    }
   }
 
   #copyNested(writer: JsonWriter, kind: number): void {

@@ -220,9 +220,11 @@ export class JsonScanner {
     const escaped = c.escaped ? c.unescape(this.#unescaped) : 0
     const source = c.escaped ? this.#unescaped.u8 : c.u8
     const [from, size] = c.escaped ? [0, escaped] : [c.start, c.length]
-    if (!isStrictBase64(source, from, size)) return this.#wrong(i)
-    const length = base64Decode(source, from, size, target)
-    if (length < 0) return this.#wrong(i)
+    const length = isStrictBase64(source, from, size) ? base64Decode(source, from, size, target) : -1
+    if (length < 0) {
+      this.#wrong(i)
+      return
+    }
     this.buffers[i] = target
     this.offsets[i] = 0
     this.lengths[i] = length

@@ -11,13 +11,13 @@ const ANY_RUN = -1
 const ANY_CHAR = -2
 
 /** A matcher for a LIKE pattern. Plain prefixes, suffixes and whole words become byte comparisons. Throws INVALID_FORMAT_ESCAPE. */
-export const compileLike = (pattern: Uint8Array, escape: number, shown: string): ByteMatcher => {
+export const compileLike = (pattern: Uint8Array, escapeByte: number, shown: string): ByteMatcher => {
   const items: number[] = []
   for (let i = 0; i < pattern.length; i++) {
     const c = pattern[i]
-    if (c === escape) {
+    if (c === escapeByte) {
       const next = pattern[++i]
-      if (next !== PERCENT && next !== UNDERSCORE && next !== escape) throw new EngineError('BAD_ESCAPE', { escape: shown })
+      if (next !== PERCENT && next !== UNDERSCORE && next !== escapeByte) throw new EngineError('BAD_ESCAPE', { escape: shown })
       items.push(next)
     } else if (c === PERCENT) {
       if (items.at(-1) !== ANY_RUN) items.push(ANY_RUN)

@@ -191,15 +191,15 @@ export const stringCodes: Readonly<Record<string, ScalarCode>> = {
   like: (cg, node, args) => {
     const value = asBytes(cg, args[0])
     const pattern = literalText(node.args[1])
-    const escape = node.args[2] === undefined ? '\\' : literalText(node.args[2])
-    if (escape === null || escape.length !== 1) throw new EngineError('BAD_ESCAPE', { escape: String(escape) })
+    const escapeText = node.args[2] === undefined ? '\\' : literalText(node.args[2])
+    if (escapeText === null || escapeText.length !== 1) throw new EngineError('BAD_ESCAPE', { escape: String(escapeText) })
     if (pattern !== null) {
-      const match = compileLike(encodeNew(pattern), escape.charCodeAt(0), pattern)
+      const match = compileLike(encodeNew(pattern), escapeText.charCodeAt(0), pattern)
       return scalarUnlessNull(cg, boolean, [args[0]], `${cg.constant(match)}(${parts(value)})`)
     }
     const bytes = asBytes(cg, args[1])
     const matchAny = (u8: Uint8Array, o: number, l: number, p8: Uint8Array, po: number, pl: number): boolean =>
-      compileLike(p8.slice(po, po + pl), escape.charCodeAt(0), decodeUtf8(p8, po, pl))(u8, o, l)
+      compileLike(p8.slice(po, po + pl), escapeText.charCodeAt(0), decodeUtf8(p8, po, pl))(u8, o, l)
     return scalarUnlessNull(cg, boolean, args, `${cg.constant(matchAny)}(${parts(value)}, ${parts(bytes)})`)
   },
 }
