@@ -12,7 +12,8 @@ if (existsSync(tests)) {
   counts.skipped += numPendingTests + numTodoTests
 }
 for (const name of readdirSync(folder).filter(name => name.startsWith('conformance-'))) {
-  const [, passed = 0, failed = 0, skipped = 0] = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(readFileSync(join(folder, name), 'utf8')) ?? []
+  const [, passed = 0, failed = 0, skipped = 0] =
+    /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(readFileSync(join(folder, name), 'utf8')) ?? []
   counts.passed += Number(passed)
   counts.failed += Number(failed)
   counts.skipped += Number(skipped)
