@@ -10,9 +10,9 @@ for (let i = 0; i < 4096; i++) PAIRS[i] = ALPHABET[i >> 6] | (ALPHABET[i & 63] <
 const VALUES = new Int8Array(256).fill(-1)
 for (const [i, letter] of ALPHABET.entries()) VALUES[letter] = i
 
-/** Writes the base64 of a range to the start of `target`. Returns its length. */
-export const base64Encode = (source: Uint8Array, offset: number, length: number, target: Uint8Array): number => {
-  let to = 0
+/** Writes the base64 of a range to `target`, from `start` on. Returns its length. */
+export const base64Encode = (source: Uint8Array, offset: number, length: number, target: Uint8Array, start = 0): number => {
+  let to = start
   let from = offset
   const whole = offset + length - (length % 3)
   while (from < whole) {
@@ -33,7 +33,7 @@ export const base64Encode = (source: Uint8Array, offset: number, length: number,
     target[to + 1] = pair >> 8
     target[to + 2] = PAD
     target[to + 3] = PAD
-    return to + 4
+    return to + 4 - start
   }
   if (rest === 2) {
     const bits = (source[from] << 16) | (source[from + 1] << 8)
@@ -42,9 +42,21 @@ export const base64Encode = (source: Uint8Array, offset: number, length: number,
     target[to + 1] = pair >> 8
     target[to + 2] = ALPHABET[(bits >> 6) & 63]
     target[to + 3] = PAD
-    return to + 4
+    return to + 4 - start
   }
-  return to
+  return to - start
+}
+
+/** The same into words, a whole unit a store: twice as fast. There is room for a third more than `length`, rounded up to words. */
+export const base64EncodeWords = (source: Uint8Array, offset: number, length: number, target: Uint8Array, words: Int32Array): number => {
+  let to = 0
+  const end = offset + length - (length % 3)
+  for (let from = offset; from < end; from += 3) {
+    const three = (source[from] << 16) | (source[from + 1] << 8) | source[from + 2]
+    words[to++] = PAIRS[three >> 12] | (PAIRS[three & 4095] << 16)
+  }
+  const rest = length % 3
+  return rest === 0 ? 4 * to : 4 * to + base64Encode(source, end, rest, target, 4 * to)
 }
 
 /** Whether all is letters of the alphabet and padding, in whole units; white space does not count. JSON's binary fields want that. */

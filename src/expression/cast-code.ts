@@ -5,7 +5,9 @@ import { decimalText } from '../record/user-value.ts'
 import { divideHalfUp, failDecimal, rescale } from './arithmetic-code.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { asBytes, asText, scalarCode } from './convert.ts'
+import { emitLongOfNumber } from './long-words.ts'
 import { bytesUnlessNull, nullUnlessFinite, scalarUnlessNull, statementsUnlessNull } from './null-safe.ts'
+import { parseDigits, parsedDigits } from './parse-digits.ts'
 import {
   dateText,
   doubleText,
@@ -220,7 +222,20 @@ export const textToDecimal = (text: string, scale: number): bigint | undefined =
 const fromText = (cg: CodeBuilder, value: Value, to: DataType): Value => {
   if (to.kind === 'binary') return { ...asBytes(cg, value), type: to }
   const text = cg.fresh('text')
+  const bytes = value.form === 'bytes' && isInteger.has(to.kind) ? value : null
   return statementsUnlessNull(cg, to, [value], v => {
+    if (bytes !== null) {
+      const [digits, fits] = [`${cg.constant(parsedDigits)}[0]`, cg.fresh('ok')]
+      cg.line(`const ${fits} = ${cg.constant(parseDigits)}(${bytes.buffer}, ${bytes.offset}, ${bytes.length})`)
+      const range = bounds[to.kind]
+      cg.open(range === undefined ? `if (${fits}) {` : `if (${fits} && ${digits} >= ${range[0]} && ${digits} <= ${range[1]}) {`)
+      cg.line(`${v} = ${to.kind === 'long' ? emitLongOfNumber(cg, digits) : `${digits} | 0`}`)
+      cg.close('} else {')
+    }
+    parseText(v)
+    if (bytes !== null) cg.close()
+  })
+  function parseText(v: string): void {
     cg.line(`const ${text} = ${asText(cg, value)}`)
     const fail = `${cg.constant(failText)}(${text}, ${cg.constant(to)})`
     const parse = (fn: unknown): string => `${cg.constant(fn)}(${text})`
@@ -265,8 +280,11 @@ const fromText = (cg: CodeBuilder, value: Value, to: DataType): Value => {
       default:
         throw new Error(`no cast from string to ${typeName(to)}`)
     }
-  })
+  }
 }
+
+/** Targets that are integers. */
+const isInteger = new Set(['byte', 'short', 'integer', 'long'])
 
 const toText = (cg: CodeBuilder, value: Value): Value => {
   const to = { kind: 'string' } as const

@@ -41,6 +41,8 @@ export class JsonScanner {
   readonly present: Uint8Array
   readonly numbers: Float64Array
   readonly longs: BigInt64Array
+  /** The halves of `longs`, for numbers: a bigint made on the way would be garbage. */
+  readonly #longWords: Int32Array
   readonly offsets: Int32Array
   readonly lengths: Int32Array
   /** Where a string's bytes are: the input, or memory of the scanner's own. */
@@ -68,6 +70,7 @@ export class JsonScanner {
     this.present = new Uint8Array(count)
     this.numbers = new Float64Array(count)
     this.longs = new BigInt64Array(count)
+    this.#longWords = new Int32Array(this.longs.buffer)
     this.offsets = new Int32Array(count)
     this.lengths = new Int32Array(count)
     this.buffers = new Array(count).fill(new Uint8Array(0))
@@ -110,7 +113,8 @@ export class JsonScanner {
     } else if (!c.isInteger) {
       this.#wrong(i)
     } else if (c.exact) {
-      this.longs[i] = BigInt(c.number)
+      this.#longWords[2 * i] = c.number
+      this.#longWords[2 * i + 1] = Math.floor(c.number / 4294967296)
       this.present[i] = 1
     } else {
       const value = BigInt(c.text())

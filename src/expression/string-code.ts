@@ -1,6 +1,6 @@
 import { EngineError } from '../base/errors.ts'
 import { decodeUtf8, encodeUtf8, equalBytes, Scratch } from '../record/strings.ts'
-import { base64Decode, base64Encode } from './base64.ts'
+import { base64Decode, base64EncodeWords } from './base64.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { asBytes, type BytesValue, scalarCode } from './convert.ts'
 import type { Bound } from './expression.ts'
@@ -103,8 +103,21 @@ const decode64 = (scratch: Scratch, u8: Uint8Array, offset: number, length: numb
   return size < 0 ? failBase64(u8, offset, length) : size
 }
 
-const encode64 = (scratch: Scratch, u8: Uint8Array, offset: number, length: number): number =>
-  base64Encode(u8, offset, length, scratch.reserve(Math.ceil(length / 3) * 4))
+/** Scratch memory with a view of it by words. */
+class WordScratch extends Scratch {
+  words = new Int32Array(this.u8.buffer)
+
+  reserveWords(count: number): void {
+    if (count <= this.words.length) return
+    this.u8 = new Uint8Array(8 * count)
+    this.words = new Int32Array(this.u8.buffer)
+  }
+}
+
+const encode64 = (scratch: WordScratch, u8: Uint8Array, offset: number, length: number): number => {
+  scratch.reserveWords(Math.ceil(length / 3))
+  return base64EncodeWords(u8, offset, length, scratch.u8, scratch.words)
+}
 
 const newScratch = (cg: CodeBuilder): string => cg.constant(new Scratch())
 
@@ -181,7 +194,7 @@ export const stringCodes: Readonly<Record<string, ScalarCode>> = {
     return bytesUnlessNull(cg, node.type, args, scratch, `(${reserve}, ${code})`)
   },
   base64: (cg, node, [value]) => {
-    const scratch = newScratch(cg)
+    const scratch = cg.constant(new WordScratch())
     return bytesUnlessNull(cg, node.type, [value], scratch, `${cg.constant(encode64)}(${scratch}, ${parts(asBytes(cg, value))})`)
   },
   unbase64: (cg, node, [value]) => {
