@@ -30,8 +30,6 @@ export interface Manifest {
   readonly signature: unknown
   readonly watermarkMillis: number
   readonly lateMillis: number
-  /** Largest event time seen by each watermark operator, micros; null for none. */
-  readonly eventMaxMicros: Readonly<Record<string, number | null>>
   readonly positions: Readonly<Record<string, SourceOffset>>
   readonly tokens: readonly SinkToken[]
   /** All state files, oldest first. */

@@ -15,17 +15,17 @@ export class EpochWatermark {
   #current: number
   #before: number
 
-  /** `delays`: millis by watermark id. `current` and `before`: where a checkpoint left off. */
+  /** `delays`: millis by watermark id. `start`: where a checkpoint left off. What each operator has seen is not kept: as in Spark, after a restart the
+   * watermark moves again once all of them have seen rows. */
   constructor(
     delays: ReadonlyMap<number, number>,
     policy: WatermarkPolicy,
-    start: { currentMillis: number; lateMillis: number; maxMicros: Readonly<Record<string, number | null>> } | null,
+    start: { currentMillis: number; lateMillis: number } | null,
   ) {
     this.#delays = delays
     this.#policy = policy
     this.#current = start?.currentMillis ?? 0
     this.#before = start?.lateMillis ?? 0
-    for (const [id, micros] of Object.entries(start?.maxMicros ?? {})) if (micros !== null) this.#max.set(Number(id), micros)
   }
 
   get exists(): boolean {
@@ -40,10 +40,6 @@ export class EpochWatermark {
   /** The one before: what makes a row late in the next epoch. */
   get lateMillis(): number {
     return this.#before
-  }
-
-  get maxMicros(): Readonly<Record<string, number | null>> {
-    return Object.fromEntries([...this.#delays.keys()].map(id => [String(id), this.#max.get(id) ?? null]))
   }
 
   /**

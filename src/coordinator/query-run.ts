@@ -288,7 +288,6 @@ export class QueryRun {
     this.#watermark = new EpochWatermark(this.prepared.delays, this.options.watermarkPolicy, {
       currentMillis: manifest.watermarkMillis,
       lateMillis: manifest.lateMillis,
-      maxMicros: manifest.eventMaxMicros,
     })
     this.#watermarkMoved = manifest.watermarkMillis > manifest.lateMillis
     this.#replay = folder.readOffsets(this.#epoch)
@@ -536,7 +535,6 @@ export class QueryRun {
       signature: this.#signature,
       watermarkMillis: this.#watermark.evictMillis,
       lateMillis: this.#watermark.lateMillis,
-      eventMaxMicros: this.#watermark.maxMicros,
       positions,
       tokens,
       files: this.#files,

@@ -70,7 +70,7 @@ export class Aggregate implements StatefulOperator {
     const store = cg.constant(this.store)
     const { values, key } = emitKeys(c, this.#stateKeys, row)
     const end = endMillis(values, this.store.buckets === null ? null : eventTimeKey)
-    if (this.store.buckets !== null) cg.line(`if (${end} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
+    if (this.store.buckets !== null) cg.line(`if (${end} <= ${burst.late}) { ${cg.constant(this.flags)}.dropLate(${key.hash}); ${skip} }`)
     // Read → pure expressions → state change → emit: an error in an argument leaves the state as it was.
     const inputs = aggregates.map(({ arg, filter }) => {
       const condition = filter === null ? null : compilePredicate(cg, filter, row, c.compile)
@@ -103,6 +103,7 @@ export class Aggregate implements StatefulOperator {
   beginEpoch(policy: EpochPolicy): void {
     this.flags.raiseLate(this.store.buckets === null || policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis)
     this.flags.perRow = policy.mode === 'realTime' && this.#outputMode === 'update'
+    this.flags.countGroups(policy.mode === 'microBatch')
     this.store.tracking = this.store.log !== null || (policy.mode === 'microBatch' && this.#outputMode === 'update')
   }
 

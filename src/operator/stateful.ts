@@ -30,8 +30,23 @@ export class OperatorFlags {
   lateMillis = Number.NEGATIVE_INFINITY
   /** Emit after each row. */
   perRow = false
-  /** Rows dropped as late in this epoch. */
+  /** Rows dropped as late in this epoch; of an aggregation in a micro-batch groups, as Spark counts them after it has combined the batch's rows. */
   readonly dropped = new Float64Array(1)
+  /** Hashes of the late groups of this micro-batch; null where rows are counted. */
+  #lateGroups: Set<number> | null = null
+
+  countGroups(yes: boolean): void {
+    this.#lateGroups = yes ? new Set() : null
+  }
+
+  /** Called for a late row of an aggregation, out of the hot path. */
+  dropLate(hash: number): void {
+    if (this.#lateGroups !== null) {
+      if (this.#lateGroups.has(hash)) return
+      this.#lateGroups.add(hash)
+    }
+    this.dropped[0]++
+  }
 
   /** What was late stays late, whatever the mode: a window that has been emitted and forgotten never opens again. */
   raiseLate(millis: number): void {

@@ -144,12 +144,22 @@ const stripAlias = (e: Expression): Expression => (e.kind === 'alias' ? stripAli
 
 type WindowExpression = Extract<Expression, { kind: 'window' }>
 
+/** All windows in an expression, however deep. */
+const windowsIn = (e: Expression): WindowExpression[] => {
+  const found: WindowExpression[] = []
+  mapExpression(e, inner => {
+    if (inner.kind === 'window') found.push(inner)
+    return null
+  })
+  return found
+}
+
 /**
  * Windows multiply rows, so they are made below the projection or aggregation that names them, by one more operator; the expressions above then refer to
  * its column. Returns the child with that operator, and the expressions rewritten.
  */
 const expandWindows = (child: Analyzed, expressions: readonly Expression[]): { child: Analyzed; expressions: readonly Expression[] } => {
-  const windows = expressions.map(stripAlias).filter((e): e is WindowExpression => e.kind === 'window')
+  const windows = expressions.flatMap(windowsIn)
   if (windows.length === 0) return { child, expressions }
   const [first] = windows
   if (windows.some(other => JSON.stringify(other) !== JSON.stringify(first)))
@@ -185,8 +195,9 @@ const expandWindows = (child: Analyzed, expressions: readonly Expression[]): { c
     eventTime,
   }
   const rewritten = expressions.map((e): Expression => {
-    if (stripAlias(e).kind !== 'window') return e
-    return { kind: 'alias', child: { kind: 'column', name }, name: outputName(e) }
+    if (windowsIn(e).length === 0) return e
+    const replaced = mapExpression(e, inner => (inner.kind === 'window' ? { kind: 'column', name } : null))
+    return { kind: 'alias', child: replaced.kind === 'alias' ? replaced.child : replaced, name: outputName(e) }
   })
   return { child: expanded, expressions: rewritten }
 }
@@ -271,14 +282,20 @@ const analyzeAggregate = (input: Analyzed, keys: readonly Expression[], aggregat
 
 const aggregateColumn = (index: number): string => `\u0000aggregate${index}`
 
-const collectAggregates = (e: Expression, found: Extract<Expression, { kind: 'aggregate' }>[]): Expression => {
-  const go = (child: Expression): Expression => collectAggregates(child, found)
+const collectAggregates = (e: Expression, found: Extract<Expression, { kind: 'aggregate' }>[]): Expression =>
+  mapExpression(e, inner => {
+    if (inner.kind !== 'aggregate') return null
+    const known = found.findIndex(other => JSON.stringify(other, bigintText) === JSON.stringify(inner, bigintText))
+    const index = known >= 0 ? known : found.push(inner) - 1
+    return { kind: 'column', name: aggregateColumn(index) }
+  })
+
+/** Replaces parts of an expression, from the outside in; null keeps a part and looks into it. Arguments of aggregates and windows are left alone. */
+const mapExpression = (e: Expression, replace: (inner: Expression) => Expression | null): Expression => {
+  const go = (child: Expression): Expression => mapExpression(child, replace)
+  const replaced = replace(e)
+  if (replaced !== null) return replaced
   switch (e.kind) {
-    case 'aggregate': {
-      const known = found.findIndex(other => JSON.stringify(other, bigintText) === JSON.stringify(e, bigintText))
-      const index = known >= 0 ? known : found.push(e) - 1
-      return { kind: 'column', name: aggregateColumn(index) }
-    }
     case 'alias':
     case 'sort':
     case 'cast':

@@ -100,6 +100,8 @@ export class Engine {
   /** Waits until everything added has been processed and the engine is idle; throws what the query dies of. */
   async idle(): Promise<void> {
     const query = await this.ensureStarted()
+    // A run that has ended by itself, as once and availableNow do, has done all that it will.
+    if (!query.isActive && query.exception === null) return
     await withPatience(query.processAllAvailable(), 'processAllAvailable')
   }
 
