@@ -2,8 +2,8 @@ import type { CodeBuilder } from '../expression/code-builder.ts'
 import { compileExpression, compilePredicate } from '../expression/compile.ts'
 import type { Bound, BoundAggregate } from '../expression/expression.ts'
 import { keyAccessor } from '../expression/key-accessor.ts'
-import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { RowAccessor, Value } from '../expression/value.ts'
+import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import { integerType } from '../record/data-type.ts'
 import { KEY_OFFSET, KeyedStore } from '../state/keyed-store.ts'
@@ -126,7 +126,15 @@ export class Aggregate implements StatefulOperator {
     return this.store.buckets !== null && this.store.buckets.least() <= millis
   }
 
-  restore(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void {
+  restore(
+    hash: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): void {
     const handle = this.store.restore(hash, key, keyOffset, keyLength, value, valueOffset, valueLength)
     const { eventTimeKey, keys } = this.#spec
     if (this.store.buckets === null || eventTimeKey === null) return
@@ -191,7 +199,13 @@ export interface BurstLocals {
 
 /** Declares the locals of one stateful operator at the start of a generated burst. */
 export const emitBurstLocals = (cg: CodeBuilder, operator: StatefulOperator): BurstLocals => {
-  const names = { late: cg.fresh('late'), dropped: cg.fresh('dropped'), perRow: cg.fresh('perRow'), tracking: cg.fresh('tracking'), tag: cg.fresh('tag') }
+  const names = {
+    late: cg.fresh('late'),
+    dropped: cg.fresh('dropped'),
+    perRow: cg.fresh('perRow'),
+    tracking: cg.fresh('tracking'),
+    tag: cg.fresh('tag'),
+  }
   const flags = cg.constant(operator.flags)
   const store = cg.constant(operator.store)
   cg.line(`const ${names.late} = ${flags}.lateMillis, ${names.dropped} = ${flags}.dropped, ${names.perRow} = ${flags}.perRow`)

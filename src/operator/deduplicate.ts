@@ -84,7 +84,15 @@ export class Deduplicate implements StatefulOperator {
     return this.store.buckets !== null && this.store.buckets.least() <= millis
   }
 
-  restore(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void {
+  restore(
+    hash: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): void {
     const { eventTimeKey, expiry, keys } = this.#spec
     const handle = this.store.restore(hash, key, keyOffset, keyLength, value, valueOffset, valueLength)
     if (expiry !== null) {

@@ -1,6 +1,6 @@
 import { compileExpression } from '../expression/compile.ts'
 import type { Bound } from '../expression/expression.ts'
-import { type KeyCode, emitKey } from '../expression/key-emitter.ts'
+import { emitKey, type KeyCode } from '../expression/key-emitter.ts'
 import type { RowAccessor, Value } from '../expression/value.ts'
 import { KEY_OFFSET, type KeyedStore, TAG_OFFSET } from '../state/keyed-store.ts'
 import type { EntryNames } from './aggregate-code.ts'
@@ -41,7 +41,8 @@ export const emitEntry = (c: OpContext, store: KeyedStore, handle: string, keyFi
   cg.line(`const ${segment} = ${cg.constant(arena)}.segments[${handle} >>> ${arena.segmentShift}]`)
   cg.line(`const ${at} = (${handle} & ${arena.handleMask}) << 3`)
   cg.line(`const ${u8} = ${segment}.u8, ${i32} = ${segment}.i32, ${i64} = ${segment}.i64, ${f64} = ${segment}.f64`)
-  const valueOffset = keyFixedBytes === null ? `(${KEY_OFFSET} + (${i32}[(${at} >> 2) + 1] + 7 & -8))` : String(KEY_OFFSET + ((keyFixedBytes + 7) & ~7))
+  const valueOffset =
+    keyFixedBytes === null ? `(${KEY_OFFSET} + (${i32}[(${at} >> 2) + 1] + 7 & -8))` : String(KEY_OFFSET + ((keyFixedBytes + 7) & ~7))
   cg.line(`const ${value} = ${at} + ${valueOffset}`)
   return { handle, value, u8, i32, i64, f64, valueOffset, at }
 }

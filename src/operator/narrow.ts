@@ -1,7 +1,7 @@
 import { compileExpression, compilePredicate } from '../expression/compile.ts'
 import type { Bound } from '../expression/expression.ts'
-import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { RowAccessor } from '../expression/value.ts'
+import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { Consumer, OpContext } from './op-context.ts'
 
 /** Keeps the rows for which the condition is true. */

@@ -21,7 +21,15 @@ export interface StatefulOperator {
   /** True if an epoch without rows would have something to do at this watermark. */
   isDue(millis: number): boolean
   /** Puts one entry of a checkpoint back. */
-  restore(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): void
+  restore(
+    hash: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): void
 }
 
 /** What a burst of generated code reads when it starts. */

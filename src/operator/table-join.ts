@@ -2,8 +2,8 @@ import { compileExpression, compilePredicate } from '../expression/compile.ts'
 import type { Bound } from '../expression/expression.ts'
 import { emitKey } from '../expression/key-emitter.ts'
 import { recordAccessor } from '../expression/record-accessor.ts'
-import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { RowAccessor, Value } from '../expression/value.ts'
+import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { StructType } from '../record/data-type.ts'
 import { type Consumer, type OpContext, readAll } from './op-context.ts'
 import type { StaticTable } from './static-table.ts'
@@ -44,7 +44,9 @@ export const emitTableJoin = (
     return segment.i32[(at + 16 + ((segment.i32[(at >> 2) + 1] + 7) & ~7)) >> 2]
   }, 'first')
   const { u8, i16, u16, i32, f32, f64, i64 } = rows
-  const names = Object.fromEntries(Object.entries({ u8, i16, u16, i32, f32, f64, i64 }).map(([name, view]) => [name, cg.constant(view, name)]))
+  const names = Object.fromEntries(
+    Object.entries({ u8, i16, u16, i32, f32, f64, i64 }).map(([name, view]) => [name, cg.constant(view, name)]),
+  )
   const views = { u8: names.u8, i16: names.i16, u16: names.u16, i32: names.i32, f32: names.f32, f64: names.f64, i64: names.i64 }
   const tableColumns = (miss: string): Value[] =>
     readAll(recordAccessor(cg, layout, views, p), layout.schema).map(value => (miss === 'false' ? value : orMissing(value, miss)))
@@ -91,4 +93,7 @@ export const emitTableJoin = (
   }
 }
 
-const orMissing = (value: Value, miss: string): Value => ({ ...value, isNull: value.isNull === 'false' ? miss : `(${miss} || ${value.isNull})` })
+const orMissing = (value: Value, miss: string): Value => ({
+  ...value,
+  isNull: value.isNull === 'false' ? miss : `(${miss} || ${value.isNull})`,
+})

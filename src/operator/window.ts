@@ -1,7 +1,7 @@
 import { compileExpression } from '../expression/compile.ts'
 import type { Bound } from '../expression/expression.ts'
-import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { RowAccessor, Value } from '../expression/value.ts'
+import { valuesAccessor } from '../expression/values-accessor.ts'
 import { type StructType, timestampType, windowType } from '../record/data-type.ts'
 import { type Consumer, eventTimeMicros, type OpContext, readAll } from './op-context.ts'
 
@@ -16,7 +16,14 @@ export interface WindowSpec {
  * Each row once for each window that it falls in, latest window first: the row's columns, then the window. Windows are half-open, [start, end), and
  * start is congruent to `startMicros` modulo the slide, as in Spark. Rows without a time fall in none.
  */
-export const emitExpandWindow = (c: OpContext, spec: WindowSpec, input: StructType, row: RowAccessor, skip: string, next: Consumer): void => {
+export const emitExpandWindow = (
+  c: OpContext,
+  spec: WindowSpec,
+  input: StructType,
+  row: RowAccessor,
+  skip: string,
+  next: Consumer,
+): void => {
   const { cg } = c
   const { sizeMicros: size, slideMicros: slide, startMicros: offset } = spec
   const time = compileExpression(cg, spec.time, row, c.compile)

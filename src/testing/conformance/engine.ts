@@ -28,7 +28,9 @@ export class Engine {
     this.#mode = mode
     this.recorder = new Recorder(of.outputMode === 'complete')
     this.clock = needsManualClock(of, mode) ? new ManualClock(0) : null
-    const builder = WalkwaySession.builder().master(master)
+    const policy = of.engine?.watermarkPolicy
+    let builder = WalkwaySession.builder().master(master)
+    if (typeof policy === 'string') builder = builder.config('multipleWatermarkPolicy', policy)
     this.#session = (this.clock === null ? builder : builder.clock(this.clock)).create()
     this.#checkpoint = this.#newFolder()
     for (const [name, spec] of Object.entries(of.sources)) {

@@ -12,6 +12,8 @@ const tags = new Set([
   'trigger-once',
   'trigger-available-now',
   'duration-strings',
+  'watermark-policy',
+  'no-data-batch-switch',
 ])
 
 const operators = new Set([
