@@ -112,7 +112,7 @@ export class StreamingQuery {
 
   /** Prints and returns the plan of this query, with where each part runs and what is guaranteed. */
   explain(mode: ExplainMode = 'simple'): string {
-    const text = explainQuery(this.#run.prepared, this.#run.options, mode)
+    const text = explainQuery(this.#run.prepared, { ...this.#run.options, trigger: this.#run.trigger }, mode)
     console.log(text)
     return text
   }

@@ -103,11 +103,6 @@ export class Attempt {
     }
   }
 
-  /** The host in this thread, for inline pushes. */
-  get localHost(): EventLoopHost | null {
-    return this.#local
-  }
-
   /** Worker threads, for tests that end one. */
   get threads(): readonly { readonly threadId: number; terminate(): Promise<number> }[] {
     return this.#pool?.threads ?? []

@@ -5,7 +5,7 @@ import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import { bellOf } from './bells.ts'
 import { BlockingHost } from './blocking-host.ts'
-import { buildTask } from './build-task.ts'
+import { buildTask, type TaskEnvironment } from './build-task.ts'
 import type { TaskReport } from './control-protocol.ts'
 import { EventLoopHost } from './event-loop-host.ts'
 import { restoreTask } from './restore-task.ts'
@@ -14,8 +14,11 @@ import type { HostSpec } from './task-spec.ts'
 
 type Report = (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
 
+/** What its tasks' sources and sinks call. */
+type Hooks = Pick<TaskEnvironment, 'wake' | 'runNow'>
+
 /** The tasks of one host, built on this thread. `timed`: some task must be asked by the clock whether it has rows. Throws EngineErrors for what cannot be built. */
-const buildTasks = (spec: HostSpec, report: Report, clock: Clock, wake: () => void): { tasks: Task[]; bell: Doorbell; timed: boolean } => {
+const buildTasks = (spec: HostSpec, report: Report, clock: Clock, hooks: Hooks): { tasks: Task[]; bell: Doorbell; timed: boolean } => {
   const tables = new Map(
     spec.tables.map(table => {
       const rows = new RecordBuffer(RowLayout.of(table.schema), table.bytes.length + 64)
@@ -23,7 +26,7 @@ const buildTasks = (spec: HostSpec, report: Report, clock: Clock, wake: () => vo
       return [table.tableId, new StaticTable(table.schema, rows, table.keys)] as const
     }),
   )
-  const built = spec.tasks.map(task => buildTask(task, spec, { clock, tables, report, wake, restore: restoreTask }))
+  const built = spec.tasks.map(task => buildTask(task, spec, { clock, tables, report, ...hooks, restore: restoreTask }))
   return {
     tasks: built.map(({ task }) => task),
     bell: bellOf(spec.bells, spec.host),
@@ -34,13 +37,13 @@ const buildTasks = (spec: HostSpec, report: Report, clock: Clock, wake: () => vo
 /** A host whose tasks live among timers, sockets and messages. */
 export const buildEventLoopHost = (spec: HostSpec, report: Report, clock: Clock = systemClock(spec.clockBase)): EventLoopHost => {
   let host: EventLoopHost | null = null
-  const { tasks, bell, timed } = buildTasks(spec, report, clock, () => host?.wake())
+  const { tasks, bell, timed } = buildTasks(spec, report, clock, { wake: () => host?.wake(), runNow: () => host?.runNow() })
   host = new EventLoopHost(tasks, { idle: spec.idle, bell, timed })
   return host
 }
 
 /** A host that owns its thread. `receive` looks whether the coordinator has said something. */
 export const buildBlockingHost = (spec: HostSpec, report: Report, receive: (tasks: readonly Task[]) => boolean): BlockingHost => {
-  const { tasks, bell, timed } = buildTasks(spec, report, systemClock(spec.clockBase), () => {})
+  const { tasks, bell, timed } = buildTasks(spec, report, systemClock(spec.clockBase), { wake: () => {}, runNow: () => {} })
   return new BlockingHost(tasks, { idle: spec.idle, bell, timed, receive: () => receive(tasks) })
 }

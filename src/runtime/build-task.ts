@@ -24,6 +24,8 @@ export interface TaskEnvironment {
   readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
   /** Wakes this thread's loop: given to sources whose rows come by the event loop. */
   readonly wake: () => void
+  /** Runs this thread's tasks at once: given to sources whose rows this very thread hands over. */
+  readonly runNow: () => void
   /** Fills the task's stores from a checkpoint, before the first step. Blocks. */
   readonly restore: (task: TaskSpec, chain: CompiledChain) => void
 }
@@ -107,7 +109,7 @@ export const buildTask = (
     })
     // A source that cannot tell when it has rows must be asked.
     if (reader.onReady === undefined) timed = true
-    else reader.onReady(environment.wake)
+    else reader.onReady(reader.rows === 'objects' ? environment.runNow : environment.wake)
     opening.push(reader.open(start))
     input = new SourceInput(reader, reader.rows === 'records' ? inputLayout : null, environment.clock, micros => {
       state.registers[ARRIVAL] = micros

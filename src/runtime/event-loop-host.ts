@@ -8,6 +8,8 @@ const LONG_SLEEP_MILLIS = 20
 /** Sleep while something asynchronous is under way, or a source goes by the clock. */
 const SHORT_SLEEP_MILLIS = 1
 const ADAPTIVE_TURNS = 30
+/** How often `runNow` goes round: other sources may have rows without end. */
+const MOST_ROUNDS = 64
 
 export interface HostOptions {
   readonly idle: IdleStrategyName
@@ -27,6 +29,7 @@ export class EventLoopHost {
   #resolve: () => void = () => {}
   #wakeSleeper: (() => void) | null = null
   #stopped = false
+  #isStepping = false
   #finished = false
 
   constructor(tasks: readonly Task[], options: HostOptions) {
@@ -54,9 +57,14 @@ export class EventLoopHost {
     this.wake()
   }
 
-  /** Runs all tasks until none has work: what inline mode does on a push. Must not be called from inside a task. */
-  runUntilIdle(): void {
-    while (this.#stepAll());
+  /**
+   * Runs all tasks until none has work, within bounds: a row that this thread pushes has gone through them when `push` returns. From inside a task (a callback
+   * that pushes) it does nothing: the loop that runs the task goes on to what was pushed.
+   */
+  readonly runNow = (): void => {
+    if (this.#stopped || this.#isStepping) return
+    for (let round = 0; round < MOST_ROUNDS; round++) if (!this.#stepAll()) return
+    this.wake()
   }
 
   readonly #turn = (): void => {
@@ -77,7 +85,10 @@ export class EventLoopHost {
 
   #stepAll(): boolean {
     let progressed = false
-    for (const task of this.tasks) if (task.step() === 'progressed') progressed = true
+    this.#isStepping = true
+    // By index: this runs for every row that is pushed.
+    for (let i = 0; i < this.tasks.length; i++) if (this.tasks[i].step() === 'progressed') progressed = true
+    this.#isStepping = false
     return progressed
   }
 
