@@ -26,7 +26,7 @@ export const boundText = (bound: Bound): string => {
       return `case${branches}${bound.otherwise === null ? '' : ` else ${boundText(bound.otherwise)}`} end`
     }
     case 'cast':
-      return `cast(${boundText(bound.child)} as ${typeName(bound.type)})`
+      return `${bound.isTry === true ? 'try_' : ''}cast(${boundText(bound.child)} as ${typeName(bound.type)})`
     case 'field': {
       const { type } = bound.child
       return `${boundText(bound.child)}.${type.kind === 'struct' ? type.fields[bound.index].name : bound.index}`

@@ -1,3 +1,4 @@
+import { EngineError } from '../base/errors.ts'
 import type { DataType } from '../record/data-type.ts'
 import { emitCast } from './cast-code.ts'
 import type { CodeBuilder } from './code-builder.ts'
@@ -26,8 +27,10 @@ export const compileExpression = (cg: CodeBuilder, expression: Bound, row: RowAc
       return row.column(expression.ordinal)
     case 'literal':
       return literal(cg, expression)
-    case 'cast':
-      return emitCast(cg, compile(expression.child), expression.type)
+    case 'cast': {
+      const child = compile(expression.child)
+      return expression.isTry === true ? compileTryCast(cg, child, expression.type) : emitCast(cg, child, expression.type)
+    }
     case 'field': {
       const child = compile(expression.child)
       if (child.form !== 'struct') throw new Error('a field of no struct')
@@ -156,6 +159,22 @@ class Target {
     if (isBytesType(type)) return { form: 'bytes', type, isNull, buffer: first, offset, length }
     return { form: 'scalar', type, isNull, code: first }
   }
+}
+
+/** A cast that gives null where `cast` fails. Only the cast itself is tried: what its argument throws is thrown. */
+const compileTryCast = (cg: CodeBuilder, child: Value, type: DataType): Value => {
+  const target = new Target(cg, type)
+  cg.open('try {')
+  target.assign(emitCast(cg, child, type))
+  cg.close('} catch (error) {')
+  cg.line(`${cg.constant(rethrowUnlessUser)}(error)`)
+  cg.line(`${target.isNull} = true`)
+  cg.close()
+  return target.value()
+}
+
+const rethrowUnlessUser = (error: unknown): void => {
+  if (!(error instanceof EngineError)) throw error
 }
 
 const encodeText = (cg: CodeBuilder, value: Value): { buffer: string; offset: string; length: string } => {

@@ -19,7 +19,7 @@ export type Expression =
       readonly branches: readonly { readonly when: Expression; readonly then: Expression }[]
       readonly otherwise: Expression | null
     }
-  | { readonly kind: 'cast'; readonly child: Expression; readonly to: DataType }
+  | { readonly kind: 'cast'; readonly child: Expression; readonly to: DataType; readonly isTry?: boolean }
   | { readonly kind: 'field'; readonly child: Expression; readonly name: string }
   | { readonly kind: 'alias'; readonly child: Expression; readonly name: string }
   | { readonly kind: 'sort'; readonly child: Expression; readonly ascending: boolean }
@@ -63,7 +63,7 @@ export type Bound =
       readonly type: DataType
       readonly nullable: boolean
     }
-  | { readonly kind: 'cast'; readonly child: Bound; readonly type: DataType; readonly nullable: boolean }
+  | { readonly kind: 'cast'; readonly child: Bound; readonly type: DataType; readonly nullable: boolean; readonly isTry?: boolean }
   | { readonly kind: 'field'; readonly child: Bound; readonly index: number; readonly type: DataType; readonly nullable: boolean }
   | { readonly kind: 'struct'; readonly fields: readonly Bound[]; readonly type: DataType; readonly nullable: boolean }
   | {

@@ -50,7 +50,7 @@ export class JsonCursor {
     this.u8 = u8
     this.at = offset
     this.end = offset + length
-    this.#nesting = 0
+    this.#nesting = 1
   }
 
   fail(): never {
@@ -257,15 +257,16 @@ export class JsonCursor {
     // A stack of brackets would allocate; recursion is bounded by the nesting of the text.
     this.at++
     const close = kind + 2
-    if (this.closesAtOnce(close)) return
     if (++this.#nesting > NESTING_MOST) this.fail()
-    do {
-      if (kind === OBJECT) {
-        this.key()
-        this.expect(58)
-      }
-      this.skip()
-    } while (this.more(close))
+    if (!this.closesAtOnce(close)) {
+      do {
+        if (kind === OBJECT) {
+          this.key()
+          this.expect(58)
+        }
+        this.skip()
+      } while (this.more(close))
+    }
     this.#nesting--
   }
 
@@ -314,8 +315,8 @@ export class JsonCursor {
     this.at++
     const close = kind + 2
     writer.raw(kind === OBJECT ? '{' : '[')
+    if (++this.#nesting > NESTING_MOST) this.fail()
     if (!this.closesAtOnce(close)) {
-      if (++this.#nesting > NESTING_MOST) this.fail()
       let isFirst = true
       do {
         if (!isFirst) writer.raw(',')
@@ -328,8 +329,8 @@ export class JsonCursor {
         }
         this.copy(writer)
       } while (this.more(close))
-      this.#nesting--
     }
+    this.#nesting--
     writer.raw(kind === OBJECT ? '}' : ']')
   }
 

@@ -18,7 +18,7 @@ export const mayFail = (bound: Bound): boolean => {
         bound.branches.some(({ when, then }) => mayFail(when) || mayFail(then)) || (bound.otherwise !== null && mayFail(bound.otherwise))
       )
     case 'cast':
-      return mayFail(bound.child) || !holds(bound.type, bound.child.type)
+      return mayFail(bound.child) || (bound.isTry !== true && !holds(bound.type, bound.child.type))
     case 'call':
       return !harmless.has(bound.name) || bound.args.some(mayFail)
     case 'fromJson':

@@ -34,6 +34,7 @@ export const resolveExpression = (expression: Expression, schema: StructType): B
           actual: typeName(child.type),
         })
       }
+      if (expression.isTry === true) return { kind: 'cast', child, type: expression.to, nullable: true, isTry: true }
       return castTo(child, expression.to)
     }
     case 'case': {
