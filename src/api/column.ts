@@ -154,6 +154,11 @@ export class Column {
     return new Column({ kind: 'cast', child: this.expression, to: typeof type === 'string' ? parseType(type) : type })
   }
 
+  /** The same, but a value that cannot be cast becomes null. Throws BAD_TYPE. */
+  try_cast(type: string | DataType): Column {
+    return new Column({ kind: 'cast', child: this.expression, to: typeof type === 'string' ? parseType(type) : type, isTry: true })
+  }
+
   /** A field of a struct column. */
   getField(name: string): Column {
     return new Column({ kind: 'field', child: this.expression, name })

@@ -24,7 +24,7 @@ export const captureFunction = (
   bindings: Readonly<Record<string, unknown>> = {},
   name = fn.name || 'anonymous',
 ): FunctionRef => {
-  const text = sourceOf(fn, name)
+  const text = asExpression(sourceOf(fn, name))
   const tree = parse(text, name)
   const free = freeVariables(tree)
   // What bundlers and coverage tools put into function text is harmless; `loadFunction` supplies it.
@@ -55,13 +55,16 @@ export const registerModuleFunction = (url: string, name: string, fn: unknown): 
   modules.set(moduleKey(url, name), fn as UserFunction)
 }
 
-const isToolHelper = (name: string): boolean => /^__name\d*$/.test(name) || /^cov_\w+$/.test(name) || /^__(vite|vitest|cov)\w*$/.test(name)
+const isToolHelper = (name: string): boolean => /^__name\d*$/.test(name) || /^(__)?cov_\w+$/.test(name)
 
-/** esbuild's `__name(fn, 'x')` gives back the function; istanbul's `cov_x()` gives back counters. */
+/** esbuild's `__name(fn, 'x')` gives back the function; istanbul's `cov_x()` gives back counters, which count nothing here. */
 const helperValue = (name: string): unknown => {
-  if (!name.startsWith('cov_')) return (value: unknown) => value
-  const counters: unknown = new Proxy({}, { get: () => counters, set: () => true })
-  return () => counters
+  if (name.startsWith('__name')) return (value: unknown) => value
+  const counters: unknown = new Proxy(() => counters, {
+    get: (_target, key) => (key === Symbol.toPrimitive ? () => 0 : counters),
+    set: () => true,
+  })
+  return counters
 }
 
 const sourceOf = (fn: UserFunction, name: string): string => {
@@ -77,25 +80,44 @@ interface AnyNode extends Node {
 }
 
 const parse = (text: string, name: string): AnyNode => {
-  for (const candidate of [text, `({ ${text} })`, `({ f: ${text} })`]) {
-    try {
-      const tree = parseExpressionAt(candidate, 0, { ecmaVersion: 'latest', sourceType: 'module' }) as unknown as AnyNode
-      if (tree.type === 'ArrowFunctionExpression' || tree.type === 'FunctionExpression') {
-        if (tree.async === true || tree.generator === true) {
-          throw new EngineError('UDF_UNSUPPORTED', { name, reason: 'it is async or a generator' })
-        }
-        return tree
-      }
-    } catch (error) {
-      if (error instanceof EngineError) throw error
-    }
+  const tree = expressionOf(text)
+  if (tree === null || (tree.type !== 'ArrowFunctionExpression' && tree.type !== 'FunctionExpression')) {
+    throw new EngineError('UDF_UNSUPPORTED', {
+      name,
+      reason: 'only arrow functions, function expressions and methods can be sent to other threads',
+    })
   }
-  throw new EngineError('UDF_UNSUPPORTED', { name, reason: 'only arrow functions and function expressions can be sent to other threads' })
+  if (tree.async === true || tree.generator === true)
+    throw new EngineError('UDF_UNSUPPORTED', { name, reason: 'it is async or a generator' })
+  return tree
+}
+
+const expressionOf = (text: string): AnyNode | null => {
+  try {
+    return parseExpressionAt(text, 0, { ecmaVersion: 'latest', sourceType: 'module' }) as unknown as AnyNode
+  } catch {
+    return null
+  }
+}
+
+/** A method, whose text `twice(x) { … }` is no expression by itself, as a function expression. */
+const asExpression = (text: string): string => {
+  const inObject = `({ ${text} })`
+  const tree =
+    text.startsWith('function') || expressionOf(text)?.type.endsWith('FunctionExpression') === true ? null : expressionOf(inObject)
+  if (tree === null || tree.type !== 'ObjectExpression') return text
+  const [property] = tree.properties as AnyNode[]
+  const value = property.value as AnyNode | undefined
+  if (property.type !== 'Property' || value?.type !== 'FunctionExpression' || value.async === true || value.generator === true) return text
+  // The function of a method begins at its parameters.
+  return `function ${inObject.slice(value.start, value.end)}`
 }
 
 /** Names that are used but not declared in the function. Blocks share their function's scope, which at worst lets a shadowed name pass. */
 const freeVariables = (fn: AnyNode): Set<string> => {
   const free = new Set<string>()
+  // Functions of the function, but not its arrows, and classes have a `this` of their own.
+  let ownThis = 0
   const visitFunction = (node: AnyNode, outer: ReadonlySet<string>): void => {
     const scope = new Set(outer)
     if (isNode(node.id)) scope.add(String((node.id as AnyNode).name))
@@ -115,12 +137,21 @@ const freeVariables = (fn: AnyNode): Set<string> => {
         return
       case 'ThisExpression':
       case 'Super':
-        free.add(node.type === 'Super' ? 'super' : 'this')
+        if (ownThis === 0) free.add(node.type === 'Super' ? 'super' : 'this')
+        return
+      case 'ClassBody':
+        ownThis++
+        for (const child of children(node)) visit(child, scope)
+        ownThis--
         return
       case 'ArrowFunctionExpression':
+        visitFunction(node, scope)
+        return
       case 'FunctionExpression':
       case 'FunctionDeclaration':
+        ownThis++
         visitFunction(node, scope)
+        ownThis--
         return
       case 'MemberExpression':
         visit(node.object as AnyNode, scope)

@@ -205,6 +205,10 @@ def cast(child, to):
     return E(f'CAST({child.sql} AS {to})', {'kind': 'cast', 'child': child.json, 'to': type_json(to)})
 
 
+def try_cast(child, to):
+    return E(f'TRY_CAST({child.sql} AS {to})', {'kind': 'cast', 'child': child.json, 'to': type_json(to), 'isTry': True})
+
+
 def case(branches, otherwise=None):
     text = 'CASE ' + ' '.join(f'WHEN {w.sql} THEN {t.sql}' for w, t in branches) + (f' ELSE {otherwise.sql}' if otherwise else '') + ' END'
     return E(
@@ -474,6 +478,16 @@ def casts():
     return f
 
 
+def try_casts():
+    f = Family('try-cast')
+    for a in ['string', 'bigint', 'double', 'decimal(10,2)', 'timestamp', 'boolean']:
+        vs = [(v,) for v in (CAST_TEXTS if a == 'string' else VALUES[a])]
+        for b in ['boolean', 'tinyint', 'int', 'bigint', 'double', 'decimal(5,3)', 'date', 'timestamp', 'string']:
+            f.table([a], vs, [(f'try_cast {a} as {b}', try_cast(c0, b))])
+    f.table(['string', 'int'], [('x', 1), ('2', 1), (None, 1)], [('coalesce of try_cast', call('coalesce', try_cast(c0, 'int'), c1)), ('sum with try_cast', infix('+', c1, try_cast(c0, 'int')))])
+    return f
+
+
 def membership():
     f = Family('membership')
     f.table(['int'], [(v,) for v in [None, 1, 2, 3, -1, 2147483647]], [
@@ -691,7 +705,7 @@ def aggregates():
 if __name__ == '__main__':
     folder = sys.argv[1]
     wanted = sys.argv[2:]
-    for make in [boolean, conditional, membership, strings, encoding, hashes, to_jsons, times, numeric, from_jsons, arithmetic, comparison, casts, aggregates]:
+    for make in [boolean, conditional, membership, strings, encoding, hashes, to_jsons, times, numeric, from_jsons, arithmetic, comparison, casts, try_casts, aggregates]:
         if not wanted or make.__name__ in wanted:
             make().write(folder)
     spark.stop()
