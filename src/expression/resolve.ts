@@ -227,7 +227,7 @@ const fieldOf = (child: Bound, name: string): Bound => {
 
 /** A name may be whole, in backticks, or a path into structs. Case does not matter, as in Spark. */
 const resolveColumn = (name: string, schema: StructType): Bound => {
-  const whole = lookUp(name.replace(/^`(.*)`$/, '$1'), schema)
+  const whole = lookUp(name.replace(/^`(.*)`$/, '$1'), schema) ?? lookUp(name, schema)
   if (whole !== null) return whole
   const parts = name.match(/`[^`]*`|[^.]+/g) ?? []
   for (let length = parts.length - 1; length > 0; length--) {

@@ -36,6 +36,6 @@ export const timeCodes: Readonly<Record<string, ScalarCode>> = {
   unixSeconds: toLong(1_000_000),
   unixMillis: toLong(1000),
   unixMicros: toLong(1),
-  // The last moment of a window, to the milli, as Spark has it: end − 1 µs would be beyond the watermark's grain.
+  // The last moment of a window, one micro before its end, as Spark has it.
   windowTime: (cg, node, args) => scalarUnlessNull(cg, node.type, args, `${scalarCode(args[0])} - 1`),
 }
