@@ -11,7 +11,8 @@ export const unsealText = (path: string, sealed: string): string => {
   const at = sealed.lastIndexOf(MARK)
   if (at < 0 || !sealed.endsWith('\n')) throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'it is not whole' })
   const text = sealed.slice(0, at)
-  if (sealed.slice(at + MARK.length, -1) !== hex(crc32(text))) throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'its checksum does not fit' })
+  if (sealed.slice(at + MARK.length, -1) !== hex(crc32(text)))
+    throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'its checksum does not fit' })
   return text
 }
 

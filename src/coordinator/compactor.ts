@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
+import { workerArguments } from '../base/worker-arguments.ts'
 import type { StateFile } from '../state/state-file.ts'
 
 /** So many change files of one operator make a merge worth while. */
@@ -77,7 +78,7 @@ export class Compactor {
     const running = { name }
     this.#running = running
     try {
-      this.#pool ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: 1, idleTimeout: 1000 })
+      this.#pool ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: 1, idleTimeout: 1000, execArgv: workerArguments() })
       const files = group.map(file => ({ path: join(this.#folder, file.name), file }))
       const merged = (await this.#pool.run({ files, path: join(this.#folder, name), name })) as StateFile
       if (this.#running === running) this.#done = { replaced: new Set(group.map(file => file.name)), merged }

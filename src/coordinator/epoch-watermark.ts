@@ -17,11 +17,7 @@ export class EpochWatermark {
 
   /** `delays`: millis by watermark id. `start`: where a checkpoint left off. What each operator has seen is not kept: as in Spark, after a restart the
    * watermark moves again once all of them have seen rows. */
-  constructor(
-    delays: ReadonlyMap<number, number>,
-    policy: WatermarkPolicy,
-    start: { currentMillis: number; lateMillis: number } | null,
-  ) {
+  constructor(delays: ReadonlyMap<number, number>, policy: WatermarkPolicy, start: { currentMillis: number; lateMillis: number } | null) {
     this.#delays = delays
     this.#policy = policy
     this.#current = start?.currentMillis ?? 0

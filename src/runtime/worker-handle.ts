@@ -4,6 +4,7 @@ import { MessageChannel } from 'node:worker_threads'
 import type { Doorbell } from 'native-free-buffers'
 import { Piscina } from 'piscina'
 import { EngineError } from '../base/errors.ts'
+import { workerArguments } from '../base/worker-arguments.ts'
 import { bellOf } from './bells.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
 import type { HostSpec } from './task-spec.ts'
@@ -32,6 +33,7 @@ export class WorkerPool {
       // The workers' event loops must run: their tasks hold sockets and files.
       atomics: 'disabled',
       resourceLimits,
+      execArgv: workerArguments(),
       // What a query prints, and what it was started with, is the caller's.
       env: process.env as Record<string, string>,
     })
