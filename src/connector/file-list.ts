@@ -19,8 +19,16 @@ export class FileList {
     }
   }
 
-  /** Looks for files that have come, oldest first, and makes the list durable before it returns. At most `most` new ones. */
-  async refresh(most: number, latestFirst: boolean): Promise<void> {
+  #refreshing: Promise<void> = Promise.resolve()
+
+  /** Looks for files that have come, oldest first, and makes the list durable before it returns. At most `most` new ones. One look at a time: two would both find a file. */
+  refresh(most: number, latestFirst: boolean): Promise<void> {
+    const turn = this.#refreshing.then(() => this.#refresh(most, latestFirst))
+    this.#refreshing = turn.catch(() => {})
+    return turn
+  }
+
+  async #refresh(most: number, latestFirst: boolean): Promise<void> {
     const found = (await listFiles(this.#path)).filter(({ path }) => !this.#known.has(path))
     found.sort((a, b) => (latestFirst ? -1 : 1) * (a.modified - b.modified || (a.path < b.path ? -1 : 1)))
     const fresh = found.slice(0, most).map(({ path }) => path)

@@ -177,7 +177,8 @@ export class QueryRun {
         await this.#committed.next
         continue
       }
-      const target = await attempt.latest(true).catch(() => null)
+      // Tasks that are done answer no more.
+      const target = await Promise.race([attempt.latest(true).catch(() => null), this.#life.then(() => null)])
       if (target === null) {
         if (!this.#isActive) break
         await Promise.race([this.#committed.next, this.#life])
