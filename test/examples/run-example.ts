@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -13,9 +14,10 @@ export interface Running {
   readonly ended: Promise<number | NodeJS.Signals | null>
 }
 
-/** Starts a built example as a user would. */
+/** Starts a built example as a user would. It does not outlive its test. */
 export const startExample = (path: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Running => {
   const child = spawn(process.execPath, [`dist-examples/${path}`, ...args], { cwd: ROOT, env: { ...process.env, ...env }, stdio: 'pipe' })
+  onTestFinished(() => void child.kill('SIGKILL'))
   let output = ''
   const listeners = new Set<() => void>()
   const hear = (chunk: Buffer): void => {
