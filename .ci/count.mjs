@@ -1,4 +1,5 @@
-// count.mjs FOLDER STEPS: adds up what tests and conformance cases found, prints one line of counts, and fails if anything did, or if so many steps did.
+// count.mjs FOLDER STEPS: adds up what tests and conformance cases found, prints one line of counts, and fails if anything did, or if so
+// many steps did.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 

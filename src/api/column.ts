@@ -23,7 +23,8 @@ export type ColumnOrLiteral = Column | Literal
 export type ColumnOrName = Column | string
 
 /**
- * An expression over the columns of a DataFrame, under the names of Spark's Column. Immutable; names are looked up when the query is analyzed, so a misspelt
+ * An expression over the columns of a DataFrame, under the names of Spark's Column. Immutable; names are looked up when the query is
+ * analyzed, so a misspelt
  * one is reported there.
  */
 export class Column {
@@ -124,8 +125,8 @@ export class Column {
   }
 
   // Strings
-  like(pattern: string, escape?: string): Column {
-    return escape === undefined ? this.#call('like', pattern) : this.#call('like', pattern, escape)
+  like(pattern: string, escapeCharacter?: string): Column {
+    return escapeCharacter === undefined ? this.#call('like', pattern) : this.#call('like', pattern, escapeCharacter)
   }
 
   contains(other: ColumnOrLiteral): Column {
@@ -149,7 +150,10 @@ export class Column {
     return this.#call('concat', ...others)
   }
 
-  /** To a type under Spark's name, `'bigint'` or `'decimal(10,2)'`. A value that cannot be cast is an error, as in Spark's ANSI mode. Throws BAD_TYPE. */
+  /**
+   * To a type under Spark's name, `'bigint'` or `'decimal(10,2)'`. A value that cannot be cast is an error, as in Spark's ANSI mode. Throws
+   * BAD_TYPE.
+   */
   cast(type: string | DataType): Column {
     return new Column({ kind: 'cast', child: this.expression, to: typeof type === 'string' ? parseType(type) : type })
   }

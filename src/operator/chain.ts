@@ -23,7 +23,10 @@ import { emitTableJoin } from './table-join.ts'
 import { emitWatermark } from './watermark.ts'
 import { emitExpandWindow } from './window.ts'
 
-/** Takes encoded rows and never refuses: a full ring spills into memory of the task's own, and the task then reads nothing until that is gone. */
+/**
+ * Takes encoded rows and never refuses: a full ring spills into memory of the task's own, and the task then reads nothing until that is
+ * gone.
+ */
 export interface RecordOutput {
   readonly u8: Uint8Array
   arrivalMicros: number
@@ -74,8 +77,10 @@ export interface CompiledChain {
 }
 
 /**
- * Compiles a chain of operators to JavaScript. The burst loop stands inside the generated function; a function ends where a stateful operator begins,
- * and what follows that operator is a second function, which reads a group in place in the arena. They are generated from the end of the chain on.
+ * Compiles a chain of operators to JavaScript. The burst loop stands inside the generated function; a function ends where a stateful
+ * operator begins,
+ * and what follows that operator is a second function, which reads a group in place in the arena. They are generated from the end of the
+ * chain on.
  */
 export const compileChain = (spec: ChainSpec): CompiledChain => {
   const operators = spec.ops.map(op => makeOperator(op, spec))
@@ -183,24 +188,31 @@ const emitFrom = (
   const next = (nextRow: RowAccessor, nextSkip: string): void => emitFrom(c, spec, operators, locals, index + 1, nextRow, nextSkip)
   switch (op.kind) {
     case 'filter':
-      return emitFilter(c, op.condition, row, skip, next)
+      emitFilter(c, op.condition, row, skip, next)
+      return
     case 'project':
-      return emitProject(c, op.columns, row, skip, next)
+      emitProject(c, op.columns, row, skip, next)
+      return
     case 'watermark':
-      return emitWatermark(c, watermarkIndex(spec, index), op.time, row, skip, next)
+      emitWatermark(c, watermarkIndex(spec, index), op.time, row, skip, next)
+      return
     case 'expandWindow':
-      return emitExpandWindow(c, op, input, row, skip, next)
+      emitExpandWindow(c, op, input, row, skip, next)
+      return
     case 'tableJoin': {
       const table = spec.tables.get(op.tableId)
       if (table === undefined) throw new Error(`table ${op.tableId} was not loaded`)
-      return emitTableJoin(c, op, input, table, row, skip, next)
+      emitTableJoin(c, op, input, table, row, skip, next)
+      return
     }
     case 'aggregate':
-      if (operator instanceof Aggregate && burst !== undefined) return operator.emitRow(c, row, skip, burst)
-      break
+      if (!(operator instanceof Aggregate) || burst === undefined) break
+      operator.emitRow(c, row, skip, burst)
+      return
     case 'deduplicate':
-      if (operator instanceof Deduplicate && burst !== undefined) return operator.emitRow(c, row, skip, burst, next)
-      break
+      if (!(operator instanceof Deduplicate) || burst === undefined) break
+      operator.emitRow(c, row, skip, burst, next)
+      return
     case 'sort':
     case 'limit':
       break

@@ -19,7 +19,8 @@ export interface Analyzed {
 }
 
 /**
- * Gives a plan meaning: resolves names and types, expands stars and windows, finds event time. What cannot mean anything is refused with the column or value
+ * Gives a plan meaning: resolves names and types, expands stars and windows, finds event time. What cannot mean anything is refused with
+ * the column or value
  * at fault. Whether a query may run in an output mode is `check-streaming.ts`'s question.
  */
 export const analyze = (plan: LogicalPlan): Analyzed => {
@@ -140,8 +141,6 @@ const isEventTime = (value: Bound, eventTime: ReadonlySet<number>): boolean => {
   return false
 }
 
-const stripAlias = (e: Expression): Expression => (e.kind === 'alias' ? stripAlias(e.child) : e)
-
 type WindowExpression = Extract<Expression, { kind: 'window' }>
 
 /** All windows in an expression, however deep. */
@@ -155,7 +154,8 @@ const windowsIn = (e: Expression): WindowExpression[] => {
 }
 
 /**
- * Windows multiply rows, so they are made below the projection or aggregation that names them, by one more operator; the expressions above then refer to
+ * Windows multiply rows, so they are made below the projection or aggregation that names them, by one more operator; the expressions above
+ * then refer to
  * its column. Returns the child with that operator, and the expressions rewritten.
  */
 const expandWindows = (child: Analyzed, expressions: readonly Expression[]): { child: Analyzed; expressions: readonly Expression[] } => {
@@ -290,7 +290,10 @@ const collectAggregates = (e: Expression, found: Extract<Expression, { kind: 'ag
     return { kind: 'column', name: aggregateColumn(index) }
   })
 
-/** Replaces parts of an expression, from the outside in; null keeps a part and looks into it. Arguments of aggregates and windows are left alone. */
+/**
+ * Replaces parts of an expression, from the outside in; null keeps a part and looks into it. Arguments of aggregates and windows are left
+ * alone.
+ */
 const mapExpression = (e: Expression, replace: (inner: Expression) => Expression | null): Expression => {
   const go = (child: Expression): Expression => mapExpression(child, replace)
   const replaced = replace(e)

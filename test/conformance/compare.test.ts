@@ -9,7 +9,20 @@ import { Recorder } from '../../src/testing/conformance/sink.ts'
 
 describe('comparing rows', () => {
   test('order does not matter, number of copies does', () => {
-    expect(compareRows([[1, 'a'], [2, null], [1, 'a']], [[2, null], [1, 'a'], [1, 'a']])).toBe(null)
+    expect(
+      compareRows(
+        [
+          [1, 'a'],
+          [2, null],
+          [1, 'a'],
+        ],
+        [
+          [2, null],
+          [1, 'a'],
+          [1, 'a'],
+        ],
+      ),
+    ).toBe(null)
     expect(compareRows([[1], [1]], [[1]])).toContain('missing [[1]]')
     expect(compareRows([[1]], [[1], [1]])).toContain('too much [[1]]')
   })
@@ -93,8 +106,12 @@ describe('errors and features', () => {
   test('a case names what is missing', () => {
     const source: Plan = { op: 'source', name: 'in' }
     expect(missingFeature(caseOf(source), 'micro-batch')).toBe(null)
-    expect(missingFeature(caseOf({ op: 'select', columns: [['x', ['no_such_function', 'a']]], input: source }), 'micro-batch')).toBe('function no_such_function')
-    expect(missingFeature(caseOf({ op: 'filter', where: ['>', ['no_such_function', 'a'], 1], input: source }), 'micro-batch')).toBe('function no_such_function')
+    expect(missingFeature(caseOf({ op: 'select', columns: [['x', ['no_such_function', 'a']]], input: source }), 'micro-batch')).toBe(
+      'function no_such_function',
+    )
+    expect(missingFeature(caseOf({ op: 'filter', where: ['>', ['no_such_function', 'a'], 1], input: source }), 'micro-batch')).toBe(
+      'function no_such_function',
+    )
     expect(missingFeature(caseOf({ op: 'noSuchOperator', input: source }), 'micro-batch')).toBe('operator noSuchOperator')
     expect(missingFeature(caseOf(source, { requires: ['no-such-tag'] }), 'micro-batch')).toBe('tag no-such-tag')
     expect(missingFeature(caseOf(source, { steps: [{ noSuchStep: true }] }), 'micro-batch')).toBe('step noSuchStep')

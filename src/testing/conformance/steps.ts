@@ -195,7 +195,7 @@ class StepRunner {
 
   async #expectProgress(kind: string, argument: unknown): Promise<void> {
     const engine = this.#engine
-    if (engine.query !== null && engine.query.isActive) await engine.idle()
+    if (engine.query?.isActive === true) await engine.idle()
     const all = progressesOf(engine)
     const withInput = all.filter(progress => progress.numInputRows > 0).at(-1)
     switch (kind) {
