@@ -1,7 +1,9 @@
 import type { Figures, Size } from './kit/benchmark.ts'
 import { benchmarks } from './list.ts'
 
-/** One benchmark in a process of its own: warms up, measures, and sends the rounds to the harness. Arguments: name, size, rounds, warm-ups. */
+/**
+ * One benchmark in a process of its own: warms up, measures, and sends the rounds to the harness. Arguments: name, size, rounds, warm-ups.
+ */
 export interface RoundsMessage {
   readonly wrong: string | null
   readonly rounds: readonly Figures[]

@@ -12,7 +12,10 @@ const query = (events: DataFrame): DataFrame =>
     .groupBy(window(col('ts'), '1 second', '100 milliseconds'), col('key'))
     .agg(count('*').alias('n'))
 
-/** generator, events 1 µs apart in event time → count by 10,000 keys in windows of 1 s sliding by 100 ms → nowhere, one worker, the whole process on one core. */
+/**
+ * generator, events 1 µs apart in event time → count by 10,000 keys in windows of 1 s sliding by 100 ms → nowhere, one worker, the whole
+ * process on one core.
+ */
 export const slidingCount: Benchmark = {
   name: 'sliding-count',
   question: 'How many events a second does one core count by key in sliding windows?',

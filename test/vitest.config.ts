@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// Worker threads load the built `dist`; the tests themselves import `src`. Both come from the same sources, because `npm test` builds first.
+// Worker threads load the built `dist`; the tests themselves import `src`. Both come from the same sources, because `npm test` builds
+// first.
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,

@@ -13,7 +13,8 @@ import {
 } from 'walkway'
 
 /**
- * The events of the benchmarks, as the peers make them: id, a scattered key, a value in [0, 1), event times one micro apart. A function of the id alone, so that
+ * The events of the benchmarks, as the peers make them: id, a scattered key, a value in [0, 1), event times one micro apart. A function of
+ * the id alone, so that
  * any program can compute the answer. This module registers the source, also on workers.
  */
 export const EVENTS = 'bench-events'

@@ -3,7 +3,8 @@ import type { Figures } from '../kit/benchmark.ts'
 import { runThreads } from '../kit/threads.ts'
 
 /**
- * The platform's own stalls: two threads do nothing but read the clock, and note how long they were away between two looks. What no engine on this machine can
+ * The platform's own stalls: two threads do nothing but read the clock, and note how long they were away between two looks. What no engine
+ * on this machine can
  * be better than.
  */
 export const measureFloor = async (millis: number): Promise<Figures> => {

@@ -2,7 +2,9 @@ import type { Row } from 'walkway'
 
 const money = (cents: number): string => (cents / 100).toFixed(2)
 
-/** Reports a card when it first does something unusual in a category. Every later payment and every overlapping window would say it again. */
+/**
+ * Reports a card when it first does something unusual in a category. Every later payment and every overlapping window would say it again.
+ */
 export class Alerts {
   readonly #seen = new Set<string>()
   readonly #print: (text: string) => void

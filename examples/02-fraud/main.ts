@@ -75,7 +75,10 @@ const main = async (): Promise<void> => {
   }
 }
 
-/** Resolves at Ctrl-C, at SIGTERM, or after the seconds given. Later signals are ignored: npm passes on the one that the terminal has sent already. */
+/**
+ * Resolves at Ctrl-C, at SIGTERM, or after the seconds given. Later signals are ignored: npm passes on the one that the terminal has sent
+ * already.
+ */
 const stopSignal = (seconds: number | null): Promise<void> =>
   new Promise(resolve => {
     process.on('SIGINT', resolve).on('SIGTERM', resolve)

@@ -1,5 +1,6 @@
 /**
- * Latency buckets in shared memory: log-linear, 32 buckets to each power of two, so a value is known to 3 % from 32 ns up, to the nanosecond below, to more
+ * Latency buckets in shared memory: log-linear, 32 buckets to each power of two, so a value is known to 3 % from 32 ns up, to the
+ * nanosecond below, to more
  * than an hour. Values are micros; what is counted is nanoseconds. One writer; anybody may read.
  *
  *   0  f64 count · 8 f64 sum · 16 f64 max · 24 f64 unused · 32 f64[BUCKETS]
@@ -66,7 +67,9 @@ export class Histogram {
     return this.#cells.slice()
   }
 
-  /** What has been recorded since `mark`. The maximum is exact only if it was reached since; else it is that of the highest bucket in use. */
+  /**
+   * What has been recorded since `mark`. The maximum is exact only if it was reached since; else it is that of the highest bucket in use.
+   */
   since(mark: Float64Array): LatencySnapshot {
     return snapshotOf(this.#cells, mark)
   }

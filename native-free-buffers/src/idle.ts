@@ -1,4 +1,7 @@
-/** How a loop without work waits. `spin` never sleeps; `adaptive` spins while the next event is likely nearer than a wake-up, then sleeps; `park` sleeps at once. */
+/**
+ * How a loop without work waits. `spin` never sleeps; `adaptive` spins while the next event is likely nearer than a wake-up, then sleeps;
+ * `park` sleeps at once.
+ */
 export type IdleStrategyName = 'spin' | 'adaptive' | 'park'
 
 /** The least share of its patience that an adaptive strategy keeps, so that a quick answer is still caught. */
@@ -7,8 +10,10 @@ const LEAST_SHARE = 64
 const GAPS_PER_PROBE = 16
 
 /**
- * Decides when a loop goes to sleep; knows nothing of how, and reads no clock. An adaptive one learns whether spinning pays: a gap that ended while it
- * spun doubles its patience, one that outlasted it halves it. So a loop with rare events burns a 64th of what it would, and one with frequent events never sleeps.
+ * Decides when a loop goes to sleep; knows nothing of how, and reads no clock. An adaptive one learns whether spinning pays: a gap that
+ * ended while it
+ * spun doubles its patience, one that outlasted it halves it. So a loop with rare events burns a 64th of what it would, and one with
+ * frequent events never sleeps.
  */
 export class IdleStrategy {
   readonly #most: number
@@ -19,7 +24,9 @@ export class IdleStrategy {
   #idleTurns = 0
   #gaps = 0
 
-  /** `spins`, for `adaptive`: the most fruitless turns before sleep. They should last about as long as a sleep and a wake-up, some 100 µs. */
+  /**
+   * `spins`, for `adaptive`: the most fruitless turns before sleep. They should last about as long as a sleep and a wake-up, some 100 µs.
+   */
   constructor(name: IdleStrategyName, spins = 2000) {
     this.#most = name === 'spin' ? Number.POSITIVE_INFINITY : name === 'park' ? 0 : spins
     this.#adapts = name === 'adaptive'

@@ -53,7 +53,8 @@ export const initRing = (buffer: ArrayBufferLike, offset: number, options: RingO
 }
 
 /**
- * The producer's end. `claim` gives a place to write in, `commit` completes the frame, `publish` makes all completed frames visible with one atomic store.
+ * The producer's end. `claim` gives a place to write in, `commit` completes the frame, `publish` makes all completed frames visible with
+ * one atomic store.
  * None of them blocks. One thread only.
  */
 export class RingWriter implements Views {
@@ -100,7 +101,8 @@ export class RingWriter implements Views {
   }
 
   /**
-   * A place for a payload: its byte offset in the views, or -1 when the ring has no room for it now; then what is committed has been published, so that the
+   * A place for a payload: its byte offset in the views, or -1 when the ring has no room for it now; then what is committed has been
+   * published, so that the
    * reader can make room. The bytes there are old rubbish. A claim that is not committed is forgotten by the next claim.
    */
   claim(payloadBytes: number): number {
@@ -139,7 +141,8 @@ export class RingWriter implements Views {
   }
 
   /**
-   * Writes a payload of any size up to 16 MiB, in pieces, as far as there is room; pieces are published at once. True when all is written; else the same
+   * Writes a payload of any size up to 16 MiB, in pieces, as far as there is room; pieces are published at once. True when all is written;
+   * else the same
    * call must be made again, with the same arguments, before anything else is written. Throws RecordTooLargeError.
    */
   writeLarge(source: Uint8Array, offset: number, length: number, kind: number, hash: number): boolean {
@@ -197,7 +200,8 @@ export interface LargeFrame {
 }
 
 /**
- * The consumer's end. `next` walks over published frames without releasing them; `release` gives all that was walked over back to the producer, with one
+ * The consumer's end. `next` walks over published frames without releasing them; `release` gives all that was walked over back to the
+ * producer, with one
  * atomic store. A payload may be read until then. One thread only.
  */
 export class RingReader implements Views {
@@ -279,7 +283,10 @@ export class RingReader implements Views {
     return p >= 0 && this.i32[(p >> 2) - 4] >>> 24 === FRAGMENT
   }
 
-  /** Takes the fragments at the head, releasing each. The whole record once the last piece is in; null until then, also when no fragment is there. */
+  /**
+   * Takes the fragments at the head, releasing each. The whole record once the last piece is in; null until then, also when no fragment is
+   * there.
+   */
   takeFragment(): LargeFrame | null {
     for (;;) {
       const p = this.#peek()
@@ -309,7 +316,8 @@ export class RingReader implements Views {
   }
 
   /**
-   * How far the producer may be ahead from now on: one that is this many bytes ahead of what was released, or more, must wait. 0: the capacity. It takes
+   * How far the producer may be ahead from now on: one that is this many bytes ahead of what was released, or more, must wait. 0: the
+   * capacity. It takes
    * effect the next time that the producer looks at the reader's position, so at the latest when it has used up the limit before.
    */
   setSoftLimit(bytes: number): void {

@@ -61,7 +61,8 @@ export const xxhash64 = (...columns: readonly ColumnOrName[]): Column => call('x
 
 // JSON
 /**
- * Reads a JSON text into a struct by a schema ('a INT, b STRUCT<c: STRING>'). Options: mode (PERMISSIVE: nulls for what is malformed; FAILFAST: MALFORMED_JSON).
+ * Reads a JSON text into a struct by a schema ('a INT, b STRUCT<c: STRING>'). Options: mode (PERMISSIVE: nulls for what is malformed;
+ * FAILFAST: MALFORMED_JSON).
  * Throws BAD_TYPE.
  */
 export const fromJson = (column: ColumnOrName, schema: string | DataType, options: Readonly<Record<string, string>> = {}): Column =>
@@ -86,7 +87,8 @@ export const unixSeconds = (column: ColumnOrName): Column => call('unixSeconds',
 export const unixMillis = (column: ColumnOrName): Column => call('unixMillis', column)
 export const unixMicros = (column: ColumnOrName): Column => call('unixMicros', column)
 /**
- * The windows that a time falls in: tumbling, or sliding if `slideDuration` is less than `windowDuration`. A struct of start (in) and end (out). One window a
+ * The windows that a time falls in: tumbling, or sliding if `slideDuration` is less than `windowDuration`. A struct of start (in) and end
+ * (out). One window a
  * select or groupBy. Throws BAD_DURATION here, BAD_WINDOW at analysis.
  */
 export const window = (

@@ -56,7 +56,8 @@ export class SessionBuilder {
   }
 
   /**
-   * Where queries run. 'inline': in this thread, which is the fastest for a small pipeline in a program of its own; 'local[N]': on N worker threads; 'local': on one;
+   * Where queries run. 'inline': in this thread, which is the fastest for a small pipeline in a program of its own; 'local[N]': on N worker
+   * threads; 'local': on one;
    * 'local[*]': on as many as there are cores. Throws BAD_OPTION when the session is made.
    */
   master(master: string): this {
@@ -64,13 +65,18 @@ export class SessionBuilder {
     return this
   }
 
-  /** A default for an option of every query of the session: idleStrategy, durability, multipleWatermarkPolicy, maxRestarts, noDataMicroBatches. */
+  /**
+   * A default for an option of every query of the session: idleStrategy, durability, multipleWatermarkPolicy, maxRestarts,
+   * noDataMicroBatches.
+   */
   config(name: string, value: OptionValue): this {
     Object.assign(this.#config, textOptions({ [name]: value }))
     return this
   }
 
-  /** Time for triggers and `currentTimestamp`: a ManualClock in tests. Only tasks in this thread see it, so it needs the master `inline`. */
+  /**
+   * Time for triggers and `currentTimestamp`: a ManualClock in tests. Only tasks in this thread see it, so it needs the master `inline`.
+   */
   clock(clock: WaitableClock): this {
     this.#clock = clock
     return this
@@ -124,7 +130,10 @@ export class WalkwaySession implements SessionCore {
     return new DataStreamReader(this)
   }
 
-  /** A table of the given rows. Without a schema it is inferred from the first rows. Throws VALUE_TYPE_MISMATCH, NULL_IN_NON_NULLABLE, BAD_TYPE. */
+  /**
+   * A table of the given rows. Without a schema it is inferred from the first rows. Throws VALUE_TYPE_MISMATCH, NULL_IN_NON_NULLABLE,
+   * BAD_TYPE.
+   */
   createDataFrame(rows: readonly Row[], schema?: string | StructType): DataFrame {
     const type = schema === undefined ? inferSchema(rows) : typeof schema === 'string' ? parseSchema(schema) : schema
     return this.tableOf(rows, type)

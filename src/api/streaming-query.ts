@@ -74,7 +74,8 @@ export class StreamingQuery {
   }
 
   /**
-   * Changes the mode of the running query. Takes effect at the end of the epoch at hand (in real time, at once); nothing is lost or doubled. Throws QUERY_STOPPED if
+   * Changes the mode of the running query. Takes effect at the end of the epoch at hand (in real time, at once); nothing is lost or
+   * doubled. Throws QUERY_STOPPED if
    * the query has ended.
    */
   setTrigger(trigger: Trigger | TriggerOptions): void {

@@ -17,7 +17,9 @@ const DEFAULT_REAL_TIME_MILLIS = 300_000
 const LEAST_REAL_TIME_MILLIS = 10
 
 export const Trigger = {
-  /** A micro-batch every interval ('1 second', or millis); 0: as soon as the last one is done. Throws BAD_DURATION, BAD_TRIGGER_INTERVAL. */
+  /**
+   * A micro-batch every interval ('1 second', or millis); 0: as soon as the last one is done. Throws BAD_DURATION, BAD_TRIGGER_INTERVAL.
+   */
   processingTime(interval: string | number): Trigger {
     const millis = durationMillis(interval)
     if (millis < 0) throw refuse('processingTime', interval, 'not negative')

@@ -22,8 +22,10 @@ const applied =
 const typeOf = (type: string | DataType): DataType => (typeof type === 'string' ? parseType(type) : type)
 
 /**
- * Makes a function of yours one over columns: `udf((a, b) => a + b, 'int')`. Its source goes to the worker threads, so it may use its arguments, globals and
- * `bindings`, but no variable from around it: UDF_FREE_VARIABLE names those. Called once a row with the values as JavaScript sees them; what it returns must be of the
+ * Makes a function of yours one over columns: `udf((a, b) => a + b, 'int')`. Its source goes to the worker threads, so it may use its
+ * arguments, globals and
+ * `bindings`, but no variable from around it: UDF_FREE_VARIABLE names those. Called once a row with the values as JavaScript sees them;
+ * what it returns must be of the
  * type, or null. Throws UDF_UNSUPPORTED, BAD_TYPE.
  */
 const define = <A extends readonly never[]>(
@@ -35,7 +37,10 @@ const define = <A extends readonly never[]>(
   return applied(captureFunction(fn as unknown as UserFunction, options.bindings ?? {}, name), name, typeOf(type))
 }
 
-/** An export of a module that each worker imports: `udf.module(new URL('./score.js', import.meta.url), 'score', 'double')`. UDF_NOT_FOUND comes at `start`. */
+/**
+ * An export of a module that each worker imports: `udf.module(new URL('./score.js', import.meta.url), 'score', 'double')`. UDF_NOT_FOUND
+ * comes at `start`.
+ */
 const module = (url: string | URL, name: string, type: string | DataType): UserDefinedFunction =>
   applied({ kind: 'module', url: String(url), name }, name, typeOf(type))
 

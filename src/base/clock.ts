@@ -6,7 +6,10 @@ const monotonicMicros = (): number => {
   return seconds * 1e6 + nanos / 1e3
 }
 
-/** How far the monotonic clock, which all threads share, is ahead of this thread's `performance.now`: of several looks the one that took the least time. */
+/**
+ * How far the monotonic clock, which all threads share, is ahead of this thread's `performance.now`: of several looks the one that took the
+ * least time.
+ */
 const monotonicLead = (): number => {
   let lead = 0
   let shortest = Number.POSITIVE_INFINITY
@@ -25,7 +28,8 @@ const monotonicLead = (): number => {
 export const clockBase = (): number => performance.timeOrigin * 1000 - monotonicLead()
 
 /**
- * The platform's clock. Threads that are given the same base agree to a fraction of a micro: `performance.timeOrigin` differs from thread to thread, and follows the
+ * The platform's clock. Threads that are given the same base agree to a fraction of a micro: `performance.timeOrigin` differs from thread
+ * to thread, and follows the
  * wall clock if that is set in between. A call takes some 55 ns; the engine makes one per burst.
  */
 export const systemClock = (base = clockBase()): Clock => {

@@ -4,7 +4,10 @@ export interface RandomSource {
   nextDouble(): number
 }
 
-/** Spark's XORShiftRandom, to the bit, so that `rand(seed)` answers as Spark's first partition does. State in two int32 words: no bigint per row. */
+/**
+ * Spark's XORShiftRandom, to the bit, so that `rand(seed)` answers as Spark's first partition does. State in two int32 words: no bigint per
+ * row.
+ */
 export class XorShiftRandom implements RandomSource {
   #high: number
   #low: number

@@ -1,6 +1,9 @@
 const FLAG = '--no-experimental-require-module'
 
-/** Options that say how modules are found and loaded: a thread needs them too. Those of V8 and of the process are refused by `new Worker`, and hold for it anyway. */
+/**
+ * Options that say how modules are found and loaded: a thread needs them too. Those of V8 and of the process are refused by `new Worker`,
+ * and hold for it anyway.
+ */
 const LOADING =
   /^(--import|--require|-r|--loader|--experimental-loader|--conditions|-C|--enable-source-maps|--experimental-strip-types)(=|$)/
 const WITHOUT_VALUE = /^(--enable-source-maps|--experimental-strip-types)$|=/
@@ -17,7 +20,8 @@ export const threadOptions = (execArgv: readonly string[]): string[] => {
 }
 
 /**
- * Node's options for the threads of a Piscina pool: this process's own, and no `require` of ES modules. Piscina tries that before `import`, and a thread that is ended
+ * Node's options for the threads of a Piscina pool: this process's own, and no `require` of ES modules. Piscina tries that before `import`,
+ * and a thread that is ended
  * while it is in the middle takes the whole process down with it (Node 20: `IsGraphAsync must be used on an instantiated module`).
  */
 export const workerArguments = (): string[] => [

@@ -2,7 +2,8 @@ import type { StructType } from '../record/data-type.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
 
 /**
- * The contract between the engine and the world. Readers and writers are polled by a task on its own thread and never block it; whatever takes time
+ * The contract between the engine and the world. Readers and writers are polled by a task on its own thread and never block it; whatever
+ * takes time
  * answers with a Ticket, which the task looks at again later. Committers and planners run on the coordinator and may return promises.
  */
 
@@ -34,7 +35,9 @@ export class Ticket<T> {
   }
 }
 
-/** Where a reader or writer may run. `eventLoop` needs sockets, files or timers; `caller` needs objects or closures of the caller's thread. */
+/**
+ * Where a reader or writer may run. `eventLoop` needs sockets, files or timers; `caller` needs objects or closures of the caller's thread.
+ */
 export type Home = 'anywhere' | 'eventLoop' | 'caller'
 
 export interface SourceDescription {
@@ -92,7 +95,8 @@ export interface RecordReader extends ReaderBase {
   /** Given a function to call when rows may have come by the event loop while the engine waits. */
   onReady?(wake: () => void): void
   /**
-   * Appends up to `budget` rows. Returns how many; 0 means nothing now. A reader that knows when rows arrived sets `out.arrivalMicros` before it writes them; it is
+   * Appends up to `budget` rows. Returns how many; 0 means nothing now. A reader that knows when rows arrived sets `out.arrivalMicros`
+   * before it writes them; it is
    * the time of the call otherwise. Throws an EngineError when the source fails for good.
    */
   poll(out: RecordBuffer, budget: number): number
@@ -165,7 +169,9 @@ export type SinkWriter = RecordWriterSink | ObjectWriterSink
 export interface SinkCommitter {
   /** Idempotent: called again after a crash between commit and the commit log. */
   commit(epoch: number, tokens: readonly SinkToken[]): Promise<void>
-  /** Before a restart's first epoch: `epoch` is the last one in the commit log (-1: none); whatever is later and not committed must vanish. */
+  /**
+   * Before a restart's first epoch: `epoch` is the last one in the commit log (-1: none); whatever is later and not committed must vanish.
+   */
   recover(epoch: number): Promise<void>
   close(): Promise<void>
 }

@@ -8,7 +8,10 @@ import { booleanOption, numberOption } from './options.ts'
 
 type Row = Record<string, unknown>
 
-/** Prints each epoch as a table, as Spark does; at most `numRows` rows of it. Writes with writeSync: `console.log` of a busy worker would come late. */
+/**
+ * Prints each epoch as a table, as Spark does; at most `numRows` rows of it. Writes with writeSync: `console.log` of a busy worker would
+ * come late.
+ */
 class ConsoleWriter implements RecordWriterSink {
   readonly rows = 'records'
   readonly #schema: StructType

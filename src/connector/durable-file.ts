@@ -20,7 +20,10 @@ export const syncFolder = async (path: string): Promise<void> => {
   }
 }
 
-/** How well a file must be kept: `renamed`: it, and that it is there, survive a power cut; `written`: if it is there, it is whole; `no`: only the process may die. */
+/**
+ * How well a file must be kept: `renamed`: it, and that it is there, survive a power cut; `written`: if it is there, it is whole; `no`:
+ * only the process may die.
+ */
 export type Durability = 'renamed' | 'written' | 'no'
 
 const encoder = new TextEncoder()

@@ -21,7 +21,10 @@ export class FileList {
 
   #refreshing: Promise<void> = Promise.resolve()
 
-  /** Looks for files that have come, oldest first, and makes the list durable before it returns. At most `most` new ones. One look at a time: two would both find a file. */
+  /**
+   * Looks for files that have come, oldest first, and makes the list durable before it returns. At most `most` new ones. One look at a
+   * time: two would both find a file.
+   */
   refresh(most: number, latestFirst: boolean): Promise<void> {
     const turn = this.#refreshing.then(() => this.#refresh(most, latestFirst))
     this.#refreshing = turn.catch(() => {})
@@ -52,7 +55,10 @@ export class FileList {
   }
 }
 
-/** The files of a folder, of a glob in its last part, or the one file itself. Hidden ones and those that begin with an underscore are not data. */
+/**
+ * The files of a folder, of a glob in its last part, or the one file itself. Hidden ones and those that begin with an underscore are not
+ * data.
+ */
 export const listFiles = async (path: string): Promise<{ path: string; modified: number }[]> => {
   const isGlob = /[*?]/.test(path)
   const folder = isGlob ? dirname(path) : path

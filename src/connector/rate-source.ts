@@ -9,7 +9,8 @@ import { numberOption } from './options.ts'
 const schema = structType([field('timestamp', timestampType, false), field('value', longType, false)])
 
 /**
- * `rate`: rows (timestamp, value) at a fixed rate by the clock, open loop: what is due comes, however late the query asks. A row's content depends on its number
+ * `rate`: rows (timestamp, value) at a fixed rate by the clock, open loop: what is due comes, however late the query asks. A row's content
+ * depends on its number
  * and the time of the first start alone, both kept with the offset, so a replay gives the same rows.
  */
 class RateReader implements RecordReader {

@@ -29,7 +29,8 @@ export const sourceConnector = (format: string): SourceConnector => sources.get(
 export const sinkConnector = (format: string): SinkConnector => sinks.get(format) ?? unknown('sink', format, [...sinks.keys()])
 
 /**
- * Makes a source known under its name, in this thread. A source that runs on workers must be registered there too: see the option `modules` of the session.
+ * Makes a source known under its name, in this thread. A source that runs on workers must be registered there too: see the option `modules`
+ * of the session.
  */
 export const registerSource = (source: SourceConnector): void => {
   sources.set(source.name, source)

@@ -33,7 +33,10 @@ export interface AttemptOptions {
   readonly stateFiles: StateFiles | null
 }
 
-/** One life of a query's tasks: from the start of its threads to their end. Fresh rings, fresh memory; a failed one is never mended, but replaced. */
+/**
+ * One life of a query's tasks: from the start of its threads to their end. Fresh rings, fresh memory; a failed one is never mended, but
+ * replaced.
+ */
 export class Attempt {
   readonly #options: AttemptOptions
   readonly #pool: WorkerPool | null

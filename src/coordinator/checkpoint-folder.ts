@@ -12,7 +12,10 @@ import { lockFolder, unlockFolder } from './folder-lock.ts'
 /** How many old entries of the logs are kept, as Spark's minBatchesToRetain. */
 const RETAIN = 100
 
-/** What `offsets/N` says. In micro-batch it is the plan of the epoch, written before it runs; in real time what the epoch was, written after. */
+/**
+ * What `offsets/N` says. In micro-batch it is the plan of the epoch, written before it runs; in real time what the epoch was, written
+ * after.
+ */
 export interface OffsetEntry {
   readonly mode: string
   /** The watermark that evicts in the epoch. */
@@ -37,8 +40,10 @@ export interface Manifest {
 }
 
 /**
- * A query's checkpoint: Spark's `metadata`, `offsets/`, `commits/` and `sources/`, and our own `state/`. Every file appears whole, by rename, and ends with its
- * checksum; data is synced before anything names it. An epoch is prepared when its manifest is there, and committed when `commits/N` is. The manifest of epoch −1
+ * A query's checkpoint: Spark's `metadata`, `offsets/`, `commits/` and `sources/`, and our own `state/`. Every file appears whole, by
+ * rename, and ends with its
+ * checksum; data is synced before anything names it. An epoch is prepared when its manifest is there, and committed when `commits/N` is.
+ * The manifest of epoch −1
  * says where the sources stood when the query first began. Whatever cannot be written is CHECKPOINT_FAILED.
  */
 export class CheckpointFolder {

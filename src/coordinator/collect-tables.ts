@@ -14,7 +14,10 @@ import { QueryRun } from './query-run.ts'
 
 let count = 0
 
-/** Reads the static sides of joins to their end, each by a batch of its own in the caller's thread, and keeps them as records that any thread can take. */
+/**
+ * Reads the static sides of joins to their end, each by a batch of its own in the caller's thread, and keeps them as records that any
+ * thread can take.
+ */
 export const collectTables = async (tables: readonly TablePlan[], options: QueryOptions): Promise<TableSpec[]> => {
   const specs: TableSpec[] = []
   for (const { tableId, plan, keys } of tables) {

@@ -17,7 +17,8 @@ const workerFile = (): string => {
 }
 
 /**
- * Keeps recovery bounded: merges change files into one, on a thread of its own, while rows flow. A merged file takes the place of its parts in the next manifest;
+ * Keeps recovery bounded: merges change files into one, on a thread of its own, while rows flow. A merged file takes the place of its parts
+ * in the next manifest;
  * they are deleted only after that is durable.
  */
 export class Compactor {
@@ -55,7 +56,8 @@ export class Compactor {
   /** Starts a merge if one is worth while and none is running. Does not block. */
   consider(files: readonly StateFile[]): void {
     if (this.#running !== null || this.#done !== null) return
-    // All tasks together: at another parallelism a key moves from one task's files to another's, and which of them is newer only the order of the whole list tells.
+    // All tasks together: at another parallelism a key moves from one task's files to another's, and which of them is newer only the order
+    // of the whole list tells.
     const groups = new Map<number, StateFile[]>()
     for (const file of files) groups.set(file.operatorId, [...(groups.get(file.operatorId) ?? []), file])
     for (const group of groups.values()) {

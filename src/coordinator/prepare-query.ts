@@ -29,7 +29,10 @@ export interface PreparedQuery {
   readonly functions: readonly { readonly url: string; readonly name: string }[]
 }
 
-/** Asks sources and sink what they are, analyzes, checks, optimizes and places. Throws EngineErrors with fate 'user'. Nothing has been started when it returns. */
+/**
+ * Asks sources and sink what they are, analyzes, checks, optimizes and places. Throws EngineErrors with fate 'user'. Nothing has been
+ * started when it returns.
+ */
 export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery> => {
   const { outputMode, trigger, workers } = options
   const streaming = trigger.kind !== 'batch'

@@ -50,7 +50,8 @@ class Signal {
 }
 
 /**
- * The life of one query: it plans epochs, starts and ends them at the sources, makes them durable and commits them; it starts the tasks anew when one fails.
+ * The life of one query: it plans epochs, starts and ends them at the sources, makes them durable and commits them; it starts the tasks
+ * anew when one fails.
  * It runs in the caller's thread and never sees a row.
  */
 export class QueryRun {
@@ -167,7 +168,10 @@ export class QueryRun {
     if (this.exception !== null) throw this.exception
   }
 
-  /** Resolves when everything that the sources held at the time of the call has been processed and committed. Rejects if the query ends before. */
+  /**
+   * Resolves when everything that the sources held at the time of the call has been processed and committed. Rejects if the query ends
+   * before.
+   */
   async processAllAvailable(): Promise<void> {
     await this.#started
     for (;;) {
@@ -500,7 +504,10 @@ export class QueryRun {
     }
   }
 
-  /** State durable and sinks prepared → manifest → offsets (real time) → sink → commit log. From the manifest on, the epoch is rolled forward after a crash. */
+  /**
+   * State durable and sinks prepared → manifest → offsets (real time) → sink → commit log. From the manifest on, the epoch is rolled
+   * forward after a crash.
+   */
   async #commit(attempt: Attempt, stateFiles: StateFiles | null, policy: EpochPolicy, outcome: EpochOutcome, begun: number): Promise<void> {
     const { epoch } = policy
     const before = this.#positions
@@ -584,7 +591,9 @@ export class QueryRun {
 
   // --- Waiting
 
-  /** Waits on the query's clock, or until something interrupts. `flushes`: how often a flush had been asked for when the caller last looked. */
+  /**
+   * Waits on the query's clock, or until something interrupts. `flushes`: how often a flush had been asked for when the caller last looked.
+   */
   async #pause(millis: number, flushes = this.#flushRequests): Promise<void> {
     if (this.#stopping || this.#flushRequests !== flushes) return
     await this.#until(this.options.clock.now() + millis * 1000)

@@ -15,7 +15,10 @@ interface OpenFile {
   queue: Promise<void>
 }
 
-/** Writes what tasks send of their state, one file per operator, task and epoch, as it comes in; nobody waits for the disk but the end of the epoch. */
+/**
+ * Writes what tasks send of their state, one file per operator, task and epoch, as it comes in; nobody waits for the disk but the end of
+ * the epoch.
+ */
 export class StateFiles {
   readonly #folder: string
   readonly #attempt: string

@@ -80,7 +80,10 @@ const secondsToTimestamp = (cg: CodeBuilder, value: Value, to: DataType): Value 
 
 const MICROS_MOST = 2 ** 63
 
-/** A whole number of seconds beyond what 64 bits of micros hold becomes the first or last moment, as Java's TimeUnit has it; a decimal is refused. */
+/**
+ * A whole number of seconds beyond what 64 bits of micros hold becomes the first or last moment, as Java's TimeUnit has it; a decimal is
+ * refused.
+ */
 const longOrDecimalToTimestamp = (cg: CodeBuilder, value: Value, to: DataType): Value => {
   if (value.type.kind !== 'decimal') {
     return scalarUnlessNull(cg, to, [value], `Math.min(${MICROS_MOST}, Math.max(-${MICROS_MOST}, ${asDouble(value)} * 1000000))`)

@@ -1,5 +1,6 @@
 /**
- * Text of one generated function, with fresh names and a table of constants. User text never enters the source: literals go through `constant`
+ * Text of one generated function, with fresh names and a table of constants. User text never enters the source: literals go through
+ * `constant`
  * or `JSON.stringify`.
  */
 export class CodeBuilder {

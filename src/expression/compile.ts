@@ -19,7 +19,9 @@ export interface CompileContext {
   readonly random: (seed: number | null) => string
 }
 
-/** Generates code that computes an expression for the row at hand. The statements go to `cg`; the result says in which locals the value is. */
+/**
+ * Generates code that computes an expression for the row at hand. The statements go to `cg`; the result says in which locals the value is.
+ */
 export const compileExpression = (cg: CodeBuilder, expression: Bound, row: RowAccessor, context: CompileContext): Value => {
   const compile = (e: Bound): Value => compileExpression(cg, e, row, context)
   switch (expression.kind) {
@@ -294,7 +296,10 @@ const compileLazyIn = (cg: CodeBuilder, expression: Extract<Bound, { kind: 'call
   return { form: 'scalar', type, isNull, code: found }
 }
 
-/** Three-valued: false and anything is false, true or anything is true, else null counts. The right side runs only if the left does not decide. */
+/**
+ * Three-valued: false and anything is false, true or anything is true, else null counts. The right side runs only if the left does not
+ * decide.
+ */
 const compileLogical = (cg: CodeBuilder, name: 'and' | 'or', args: readonly Bound[], row: RowAccessor, context: CompileContext): Value => {
   const [value, isNull] = [cg.fresh('v'), cg.fresh('nul')]
   const decides = name === 'and' ? '!' : ''

@@ -1,6 +1,9 @@
 import type { DataType } from '../record/data-type.ts'
 
-/** What a literal may hold: a long beyond 2^53 is a bigint, a timestamp is micros since 1970, a date is days since 1970, a decimal is its unscaled bigint. */
+/**
+ * What a literal may hold: a long beyond 2^53 is a bigint, a timestamp is micros since 1970, a date is days since 1970, a decimal is its
+ * unscaled bigint.
+ */
 export type LiteralValue = null | boolean | number | bigint | string | Uint8Array
 
 /** Where the code of a user function comes from, so that any worker can load it. */

@@ -13,7 +13,10 @@ export const NUMBER = 48
 
 const APOSTROPHE = 39
 
-/** Jackson's limits, and so Spark's: what nests deeper, or a number of more characters, is malformed. They also keep the stack and the time bounded. */
+/**
+ * Jackson's limits, and so Spark's: what nests deeper, or a number of more characters, is malformed. They also keep the stack and the time
+ * bounded.
+ */
 const NESTING_MOST = 1000
 const NUMBER_LENGTH_MOST = 1000
 
@@ -24,7 +27,8 @@ const MALFORMED = new MalformedJson('malformed JSON')
 const POWERS = Array.from({ length: 23 }, (_, i) => 10 ** i)
 
 /**
- * Walks over JSON text as bytes, without making objects. A method leaves what it found in the cursor's fields, and the cursor behind the value.
+ * Walks over JSON text as bytes, without making objects. A method leaves what it found in the cursor's fields, and the cursor behind the
+ * value.
  */
 export class JsonCursor {
   u8: Uint8Array = new Uint8Array(0)
@@ -34,7 +38,10 @@ export class JsonCursor {
   start = 0
   length = 0
   escaped = false
-  /** A number: its value, and whether it had neither fraction nor exponent. Beyond 15 digits `exact` is false and the text must be looked at. */
+  /**
+   * A number: its value, and whether it had neither fraction nor exponent. Beyond 15 digits `exact` is false and the text must be looked
+   * at.
+   */
   number = 0
   isInteger = false
   exact = false

@@ -1,6 +1,9 @@
 import { EngineError } from '../base/errors.ts'
 
-/** The options of from_json and to_json. One that is not known, or not yet followed, is refused: left aside in silence it would change answers. */
+/**
+ * The options of from_json and to_json. One that is not known, or not yet followed, is refused: left aside in silence it would change
+ * answers.
+ */
 
 export interface FromJsonOptions {
   readonly failsFast: boolean

@@ -33,7 +33,8 @@ export type JsonShape =
   | { readonly kind: 'struct'; readonly type: StructType; readonly slot: JsonSlot; readonly fields: readonly JsonShape[] }
 
 /**
- * A scanner for one schema: generated code over raw bytes that picks the fields of the schema and passes over the rest. It leaves values in typed arrays: one
+ * A scanner for one schema: generated code over raw bytes that picks the fields of the schema and passes over the rest. It leaves values in
+ * typed arrays: one
  * cell a slot, `present` saying whether there is one. Strings without escapes are ranges of the input.
  */
 export class JsonScanner {

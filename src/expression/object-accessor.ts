@@ -6,7 +6,8 @@ import { emitLongOfBigint, emitLongOfNumber } from './long-words.ts'
 import type { RowAccessor, Value } from './value.ts'
 
 /**
- * Reads the columns of a plain JS object in place, checking the type of each. Missing and undefined count as null. `object` names the row. The code throws
+ * Reads the columns of a plain JS object in place, checking the type of each. Missing and undefined count as null. `object` names the row.
+ * The code throws
  * VALUE_TYPE_MISMATCH and NULL_IN_NON_NULLABLE.
  */
 export const objectAccessor = (cg: CodeBuilder, schema: StructType, object: string): RowAccessor => {
@@ -24,7 +25,8 @@ const property = (object: string, name: string): string => {
 }
 
 /**
- * The value of one field of one object. `path` is how errors name it. Also used for what a user function returns. `outerNull` says when the struct around it
+ * The value of one field of one object. `path` is how errors name it. Also used for what a user function returns. `outerNull` says when the
+ * struct around it
  * is null: then so is the field, whatever its own promise.
  */
 export const readField = (cg: CodeBuilder, source: string, path: string, type: DataType, nullable: boolean, outerNull = 'false'): Value => {

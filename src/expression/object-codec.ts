@@ -11,7 +11,10 @@ import { emitRecord } from './record-emitter.ts'
 /** A row as the user sees it; see `user-value.ts` for how each type looks. */
 export type UserRow = Record<string, unknown>
 
-/** A function that checks a row object and appends it to a buffer. Throws VALUE_TYPE_MISMATCH and NULL_IN_NON_NULLABLE; then nothing was appended. */
+/**
+ * A function that checks a row object and appends it to a buffer. Throws VALUE_TYPE_MISMATCH and NULL_IN_NON_NULLABLE; then nothing was
+ * appended.
+ */
 export const objectToRecord = (layout: RowLayout): ((row: UserRow, buffer: RecordBuffer) => void) => {
   const cg = new CodeBuilder()
   const row = objectAccessor(cg, layout.schema, 'row')

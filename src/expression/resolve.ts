@@ -9,7 +9,8 @@ import { readFromJsonOptions, readToJsonOptions } from './json-options.ts'
 import { commonType } from './type-rules.ts'
 
 /**
- * Looks names up and works types out, with Spark's implicit casts made explicit. Errors: UNRESOLVED_COLUMN, AMBIGUOUS_COLUMN, UNRESOLVED_ROUTINE,
+ * Looks names up and works types out, with Spark's implicit casts made explicit. Errors: UNRESOLVED_COLUMN, AMBIGUOUS_COLUMN,
+ * UNRESOLVED_ROUTINE,
  * WRONG_NUM_ARGS, DATATYPE_MISMATCH.
  */
 export const resolveExpression = (expression: Expression, schema: StructType): Bound => {

@@ -37,7 +37,10 @@ const changeCase = (scratch: Scratch, u8: Uint8Array, offset: number, length: nu
   return length
 }
 
-/** Where the range of `substring` begins and ends, in bytes, packed as begin * 2^32 + end. Positions count from 1, from the end if negative; 0 is 1. */
+/**
+ * Where the range of `substring` begins and ends, in bytes, packed as begin * 2^32 + end. Positions count from 1, from the end if negative;
+ * 0 is 1.
+ */
 const range = new Int32Array(2)
 const findRange = (u8: Uint8Array, offset: number, length: number, from: number, count: number, chars: boolean): number => {
   const total = chars ? countChars(u8, offset, length) : length

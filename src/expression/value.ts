@@ -14,7 +14,8 @@ import type { DataType } from '../record/data-type.ts'
  *   string, binary            `bytes`: a Uint8Array, an offset and a length; or, for strings, `text`: a JS string
  *   struct                    one Value a field
  *
- * `isNull` is a JS expression without side effects: 'false' when never null, else the name of a boolean local. While it is true the other locals
+ * `isNull` is a JS expression without side effects: 'false' when never null, else the name of a boolean local. While it is true the other
+ * locals
  * hold some value of the right JS type (0, 0n, '', an empty range), safe to compute with.
  */
 export type Value =
@@ -27,7 +28,8 @@ export type Value =
       readonly offset: string
       readonly length: string
       /**
-       * An Int32Array over the memory of `buffer`. Named only where `offset` is a multiple of 4 and the three bytes behind the end may be read: then copies go by
+       * An Int32Array over the memory of `buffer`. Named only where `offset` is a multiple of 4 and the three bytes behind the end may be
+       * read: then copies go by
        * words. Whoever makes another offset or buffer of a value must leave it out.
        */
       readonly words?: string
@@ -36,7 +38,8 @@ export type Value =
   | { readonly form: 'struct'; readonly type: DataType; readonly isNull: string; readonly fields: readonly Value[] }
 
 /**
- * Gives the columns of the current row to expressions. Back ends: ring bytes, plain JS objects, and lists of values already computed (a projection).
+ * Gives the columns of the current row to expressions. Back ends: ring bytes, plain JS objects, and lists of values already computed (a
+ * projection).
  * A column is read where it is first needed, into locals, at most once a row for reads at the row's own block depth.
  */
 export interface RowAccessor {

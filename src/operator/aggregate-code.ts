@@ -7,7 +7,10 @@ import { compareBytes } from '../record/strings.ts'
 import type { KeyedStore } from '../state/keyed-store.ts'
 import type { AggregateSlot } from './aggregate-state.ts'
 
-/** Names of the locals through which generated code reaches one entry. `value` is the byte offset of the entry's value in the segment's views. */
+/**
+ * Names of the locals through which generated code reaches one entry. `value` is the byte offset of the entry's value in the segment's
+ * views.
+ */
 export interface EntryNames {
   readonly handle: string
   readonly value: string

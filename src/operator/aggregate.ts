@@ -25,7 +25,8 @@ export interface AggregateSpec {
 const ONLY_GROUP: Bound = { kind: 'literal', value: 0, type: integerType, nullable: false }
 
 /**
- * Running totals by key. In real time and update mode each row emits its group's new totals; at a barrier the groups that changed (update), all of them
+ * Running totals by key. In real time and update mode each row emits its group's new totals; at a barrier the groups that changed (update),
+ * all of them
  * (complete, batch), or those that the watermark has closed (append).
  */
 export class Aggregate implements StatefulOperator {

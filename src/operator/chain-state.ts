@@ -2,7 +2,8 @@ import { type RandomSource, XorShiftRandom } from '../base/random.ts'
 import type { EpochMode } from './epoch-policy.ts'
 
 /**
- * The numbers that generated code and the task share: watermarks, the mode, the clock. One Float64Array, so that no double is boxed on its way.
+ * The numbers that generated code and the task share: watermarks, the mode, the clock. One Float64Array, so that no double is boxed on its
+ * way.
  *
  *   0 arrival micros of the record at hand · 1 rows that came in · 3 rows that went out
  *   4 rows put out since the arrival last changed · 5 that arrival

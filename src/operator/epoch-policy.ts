@@ -1,4 +1,7 @@
-/** What a mode is, as far as tasks are concerned (DESIGN section 1). It travels in band, so each task changes mode at one exact point of its input. */
+/**
+ * What a mode is, as far as tasks are concerned (DESIGN section 1). It travels in band, so each task changes mode at one exact point of its
+ * input.
+ */
 export type EpochMode = 'batch' | 'microBatch' | 'realTime'
 
 export interface EpochPolicy {

@@ -17,7 +17,8 @@ export interface OpContext {
 }
 
 /**
- * Reads all columns of a row now. An operator that opens a loop calls it before the loop, so that a column is read once a row and not once a turn.
+ * Reads all columns of a row now. An operator that opens a loop calls it before the loop, so that a column is read once a row and not once
+ * a turn.
  */
 export const readAll = (row: RowAccessor, schema: StructType): Value[] => schema.fields.map((_, ordinal) => row.column(ordinal))
 

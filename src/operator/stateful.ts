@@ -2,8 +2,10 @@ import type { KeyedStore } from '../state/keyed-store.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
 
 /**
- * An operator with state, as its task sees it. Rows reach it through the chain's generated function; here is the rest: what it does when the
- * watermark moves and when an epoch ends, and its state. All work that can be long is a cursor: `false` means "call again", because the output is
+ * An operator with state, as its task sees it. Rows reach it through the chain's generated function; here is the rest: what it does when
+ * the
+ * watermark moves and when an epoch ends, and its state. All work that can be long is a cursor: `false` means "call again", because the
+ * output is
  * full or the budget is spent.
  */
 export interface StatefulOperator {
@@ -38,7 +40,10 @@ export class OperatorFlags {
   lateMillis = Number.NEGATIVE_INFINITY
   /** Emit after each row. */
   perRow = false
-  /** Rows dropped as late in this epoch; of an aggregation in a micro-batch groups, as Spark counts them after it has combined the batch's rows. */
+  /**
+   * Rows dropped as late in this epoch; of an aggregation in a micro-batch groups, as Spark counts them after it has combined the batch's
+   * rows.
+   */
   readonly dropped = new Float64Array(1)
   /** Hashes of the late groups of this micro-batch; null where rows are counted. */
   #lateGroups: Set<number> | null = null

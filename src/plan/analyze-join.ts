@@ -11,7 +11,8 @@ import type { JoinOn, JoinType } from './logical-plan.ts'
 type TableJoinType = Extract<AnalyzedPlan, { kind: 'tableJoin' }>['type']
 
 /**
- * A join of a stream (or of anything) with a static table. The side that streams becomes the left one; a right join is turned round and its columns
+ * A join of a stream (or of anything) with a static table. The side that streams becomes the left one; a right join is turned round and its
+ * columns
  * put back in order. With `using`, the common columns come first and once.
  */
 export const analyzeJoin = (left: Analyzed, right: Analyzed, type: JoinType, on: JoinOn): Analyzed => {

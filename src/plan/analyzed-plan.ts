@@ -4,7 +4,8 @@ import type { UserRow } from '../record/user-value.ts'
 import type { JoinType, OutputMode, SourceNode } from './logical-plan.ts'
 
 /**
- * A plan with every name resolved and every type known. Each node has the schema of its output rows; a Bound in a node refers by ordinal to the
+ * A plan with every name resolved and every type known. Each node has the schema of its output rows; a Bound in a node refers by ordinal to
+ * the
  * columns of the node's child (joins: left columns first, then right).
  */
 export type AnalyzedPlan =
@@ -26,7 +27,10 @@ export type AnalyzedPlan =
       readonly schema: StructType
     }
   | {
-      /** Multiplies each row by the windows that it falls in: the child's columns, then one window struct. Rows with a null time are dropped. */
+      /**
+       * Multiplies each row by the windows that it falls in: the child's columns, then one window struct. Rows with a null time are
+       * dropped.
+       */
       readonly kind: 'expandWindow'
       readonly child: AnalyzedPlan
       readonly time: Bound
@@ -57,7 +61,10 @@ export type AnalyzedPlan =
       readonly schema: StructType
     }
   | {
-      /** A stream with a static table. The left side is always the stream: `analyze` turns a right join round and restores the order of columns. */
+      /**
+       * A stream with a static table. The left side is always the stream: `analyze` turns a right join round and restores the order of
+       * columns.
+       */
       readonly kind: 'tableJoin'
       readonly child: AnalyzedPlan
       readonly table: AnalyzedPlan

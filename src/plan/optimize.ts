@@ -84,7 +84,10 @@ const substitute = (bound: Bound, columns: readonly Bound[]): Bound => {
   }
 }
 
-/** A filter moves below a projection when what it reads is cheap to compute, and below a repartition or into a union. Never below a watermark: it must see all rows. */
+/**
+ * A filter moves below a projection when what it reads is cheap to compute, and below a repartition or into a union. Never below a
+ * watermark: it must see all rows.
+ */
 const pushFilters = (plan: AnalyzedPlan): AnalyzedPlan =>
   rewrite(plan, node => {
     if (node.kind !== 'filter' || !isDeterministic(node.condition)) return node

@@ -63,7 +63,10 @@ interface Draft {
   output: Stage['output']
 }
 
-/** Splits a plan into stages at exchanges. With a parallelism of 1 there are none: only a union has more than one stage. Ids are given from the leaves up. */
+/**
+ * Splits a plan into stages at exchanges. With a parallelism of 1 there are none: only a union has more than one stage. Ids are given from
+ * the leaves up.
+ */
 export const planPhysical = (plan: AnalyzedPlan, parallelism: number): PhysicalPlan => {
   const drafts: Draft[] = []
   const tables: TablePlan[] = []

@@ -3,7 +3,8 @@ import { type StructType, typeName } from './data-type.ts'
 import { type Leaf, RowLayout } from './row-layout.ts'
 
 /**
- * The schema of our records in FlatBuffers' own language: code that `flatc` makes of it reads what `standalone` gives. Structs stand flattened, as `window_start`;
+ * The schema of our records in FlatBuffers' own language: code that `flatc` makes of it reads what `standalone` gives. Structs stand
+ * flattened, as `window_start`;
  * a field that may be null is optional, so generated code gives null for it. The comment behind a field names its type and path.
  */
 export const toFbs = (schema: StructType, table = 'Row'): string => {
@@ -21,7 +22,8 @@ export const toFbs = (schema: StructType, table = 'Row'): string => {
 }
 
 /**
- * A FlatBuffer of its own of one record: root offset, vtable and table, 8-byte aligned. What leaves the engine as a FlatBuffer must be this: a record on a ring
+ * A FlatBuffer of its own of one record: root offset, vtable and table, 8-byte aligned. What leaves the engine as a FlatBuffer must be
+ * this: a record on a ring
  * may use a vtable that stands elsewhere.
  */
 export const standalone = (views: Views, p: number, layout: RowLayout): Uint8Array => {

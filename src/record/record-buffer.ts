@@ -8,7 +8,8 @@ const DATA = 1
 const COMPACT_BYTES = 256 * 1024
 
 /**
- * Records in memory of one thread, written at the end and read from the front, framed as on a ring: `u32 kind << 24 | length · i32 hash · f64 arrival`,
+ * Records in memory of one thread, written at the end and read from the front, framed as on a ring: `u32 kind << 24 | length · i32 hash ·
+ * f64 arrival`,
  * then the payload, all 8-byte aligned. It grows as needed: `claim` never fails, but may replace the views. The shared vtable of its layout
  * stands at `preambleOffset`.
  */
@@ -115,7 +116,8 @@ export class RecordBuffer implements Views, RecordSpace {
   }
 
   /**
-   * Forgets what was read, so that a buffer which never quite runs empty does not grow for ever. Payload offsets from before are not valid any more, nor is
+   * Forgets what was read, so that a buffer which never quite runs empty does not grow for ever. Payload offsets from before are not valid
+   * any more, nor is
    * `back`. Cheap most times: records move only when more than half of the bytes, and a good many, have been read.
    */
   release(): void {

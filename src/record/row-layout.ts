@@ -30,7 +30,8 @@ export type ColumnShape =
  *      the record's own vtable, if a value is null, at `ownVtableOffset`
  *      variable bytes from `fixedBytes` on
  *
- * A null zeroes the vtable entry of its leaf; a record without nulls points to the vtable that all records of a buffer share. Structs are flattened.
+ * A null zeroes the vtable entry of its leaf; a record without nulls points to the vtable that all records of a buffer share. Structs are
+ * flattened.
  */
 export class RowLayout {
   static readonly #known = new Map<string, RowLayout>()

@@ -2,7 +2,10 @@ import type { Views } from 'native-free-buffers'
 import { isVariable, type RowLayout } from './row-layout.ts'
 import { decodeUtf8 } from './strings.ts'
 
-/** A view of one record that moves from record to record, for sinks whose columns are not known when code is written. Allocates nothing but strings. */
+/**
+ * A view of one record that moves from record to record, for sinks whose columns are not known when code is written. Allocates nothing but
+ * strings.
+ */
 export class RowView {
   readonly layout: RowLayout
   #views: Views | null = null

@@ -6,8 +6,10 @@ import { copyBytes, encodeUtf8 } from './strings.ts'
 const DATA = 1
 
 /**
- * Writes records leaf by leaf, for connectors whose columns are not known when code is written. Not generated, but it allocates nothing per row.
- * `start`, any setters in any order, `finish`. A leaf that is not set holds zero, false or an empty string; `setNull` makes it null and wins over a setter.
+ * Writes records leaf by leaf, for connectors whose columns are not known when code is written. Not generated, but it allocates nothing per
+ * row.
+ * `start`, any setters in any order, `finish`. A leaf that is not set holds zero, false or an empty string; `setNull` makes it null and
+ * wins over a setter.
  * `leaf` is an index into `layout.leaves`.
  */
 export class RowWriter {
@@ -37,7 +39,10 @@ export class RowWriter {
     this.#variables = Int32Array.from(leaves.filter(leaf => isVariable(leaf.type)).map(leaf => leaf.index))
   }
 
-  /** Begins a row at the end of `buffer`. `hintBytes`: how many variable bytes will follow, if known. A row that was begun before and not finished is dropped. */
+  /**
+   * Begins a row at the end of `buffer`. `hintBytes`: how many variable bytes will follow, if known. A row that was begun before and not
+   * finished is dropped.
+   */
   start(buffer: RecordBuffer, hintBytes = 256): void {
     this.#room = this.#base + hintBytes + 16
     this.#buffer = buffer

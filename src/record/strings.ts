@@ -4,7 +4,10 @@
 const ASCII_LOOP = 18
 const COPY_LOOP = 40
 
-/** Part of Buffer for ever, but not of its declared type. They take any Uint8Array as `this`, also a shared one, and make no view as `encodeInto` needs. */
+/**
+ * Part of Buffer for ever, but not of its declared type. They take any Uint8Array as `this`, also a shared one, and make no view as
+ * `encodeInto` needs.
+ */
 interface BufferCodec {
   utf8Write(this: Uint8Array, text: string, offset: number, room: number): number
   utf8Slice(this: Uint8Array, start: number, end: number): string
@@ -45,7 +48,8 @@ export const encodeUtf8 = (text: string, target: Uint8Array, offset: number): nu
 }
 
 /**
- * Writes a string that is probably ASCII. Returns its length in bytes, which is that of the string, or -1 when it is not ASCII: then what was written is rubbish.
+ * Writes a string that is probably ASCII. Returns its length in bytes, which is that of the string, or -1 when it is not ASCII: then what
+ * was written is rubbish.
  * The target has room for four bytes more than the string has characters.
  */
 export const encodeAscii = (text: string, target: Uint8Array, offset: number): number => {
@@ -74,7 +78,8 @@ export const copyBytes = (source: Uint8Array, from: number, length: number, targ
 }
 
 /**
- * The same by words, for places that are both at multiples of 4. Reads and writes up to three bytes behind the end. The word views are over the memory of the
+ * The same by words, for places that are both at multiples of 4. Reads and writes up to three bytes behind the end. The word views are over
+ * the memory of the
  * byte views.
  */
 export const copyWords = (

@@ -24,7 +24,10 @@ export const parseDays = (text: string): number => {
 
 const TIMESTAMP = /^([+-]?\d{4,6}-\d{2}-\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(?:Z|z|([+-])(\d{2}):?(\d{2})?)?)?$/
 
-/** Micros since 1970 from ISO text: a date, or a date and a time with an optional zone offset, UTC if there is none. NaN if the text is anything else. */
+/**
+ * Micros since 1970 from ISO text: a date, or a date and a time with an optional zone offset, UTC if there is none. NaN if the text is
+ * anything else.
+ */
 export const parseMicros = (text: string): number => {
   const match = TIMESTAMP.exec(text)
   if (match === null) return Number.NaN

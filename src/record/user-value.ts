@@ -8,7 +8,8 @@ import { parseDays, parseMicros } from './user-time.ts'
  *   boolean · byte, short, integer, float, double: number · long: number when safe, else bigint · decimal: string, '12.30'
  *   string · binary: Uint8Array · date: Date at midnight UTC · timestamp: Date (micros are cut to millis) · struct: a plain object · null
  *
- * On the way in also: a decimal as number or bigint; a date as 'YYYY-MM-DD' or days since 1970; a timestamp as millis since 1970 or as ISO text (UTC if it names
+ * On the way in also: a decimal as number or bigint; a date as 'YYYY-MM-DD' or days since 1970; a timestamp as millis since 1970 or as ISO
+ * text (UTC if it names
  * no zone). Undefined counts as null.
  */
 export const refuseValue = (column: string, value: unknown, type: DataType, cause?: unknown): never => {
@@ -32,7 +33,8 @@ const describe = (value: unknown): string => {
 }
 
 /**
- * A user's value as the engine holds it: long and decimal (unscaled) bigint, timestamp micros, date days, struct an array of its fields' values, null.
+ * A user's value as the engine holds it: long and decimal (unscaled) bigint, timestamp micros, date days, struct an array of its fields'
+ * values, null.
  * Throws VALUE_TYPE_MISMATCH, and NULL_IN_NON_NULLABLE when `nullable` is false.
  */
 export const valueFromUser = (type: DataType, value: unknown, column: string, nullable = true): unknown => {
@@ -107,7 +109,9 @@ export const dateDays = (value: unknown, column: string, type: DataType): number
   return (days | 0) === days ? days | 0 : refuseValue(column, value, type)
 }
 
-/** An unscaled decimal from a number, a bigint or text. Digits beyond the scale are rounded half up; too many digits before it are refused. */
+/**
+ * An unscaled decimal from a number, a bigint or text. Digits beyond the scale are rounded half up; too many digits before it are refused.
+ */
 export const decimalUnscaled = (value: unknown, column: string, type: DataType): bigint => {
   if (type.kind !== 'decimal') throw new Error('no decimal')
   const text = typeof value === 'bigint' || typeof value === 'number' ? String(value) : value

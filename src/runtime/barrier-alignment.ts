@@ -1,4 +1,7 @@
-/** Which inputs of a task wait at a barrier. An input that has the barrier is not read until all have it; one that has ended counts as having it. */
+/**
+ * Which inputs of a task wait at a barrier. An input that has the barrier is not read until all have it; one that has ended counts as
+ * having it.
+ */
 export class BarrierAlignment {
   readonly #waiting: boolean[]
   readonly #ended: boolean[]

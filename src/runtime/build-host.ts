@@ -17,7 +17,10 @@ type Report = (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
 /** What its tasks' sources and sinks call. */
 type Hooks = Pick<TaskEnvironment, 'wake' | 'runNow'>
 
-/** The tasks of one host, built on this thread. `timed`: some task must be asked by the clock whether it has rows. Throws EngineErrors for what cannot be built. */
+/**
+ * The tasks of one host, built on this thread. `timed`: some task must be asked by the clock whether it has rows. Throws EngineErrors for
+ * what cannot be built.
+ */
 const buildTasks = (spec: HostSpec, report: Report, clock: Clock, hooks: Hooks): { tasks: Task[]; bell: Doorbell; timed: boolean } => {
   const tables = new Map(
     spec.tables.map(table => {

@@ -17,7 +17,10 @@ export interface InputEvents {
   onEnd(): void
 }
 
-/** Where a task's rows come from. `poll` runs the chain over what is there and returns how many rows; control comes through the events, at most one a poll. */
+/**
+ * Where a task's rows come from. `poll` runs the chain over what is there and returns how many rows; control comes through the events, at
+ * most one a poll.
+ */
 export interface TaskInput {
   poll(chain: CompiledChain, budget: number, events: InputEvents): number
   /** The epoch's barrier has been dealt with: reading goes on. */

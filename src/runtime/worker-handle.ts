@@ -16,7 +16,10 @@ const workerFile = (): string => {
   return existsSync(beside) ? beside : fileURLToPath(new URL('../../dist/runtime/worker-main.js', import.meta.url))
 }
 
-/** The threads of one attempt of a query, one per host: a pool of endless tasks. The only file outside the worker that knows that threads exist. */
+/**
+ * The threads of one attempt of a query, one per host: a pool of endless tasks. The only file outside the worker that knows that threads
+ * exist.
+ */
 export class WorkerPool {
   readonly #pool: Piscina
   readonly #ports = new Map<number, { postMessage(message: WorkerMessage): void; close(): void }>()

@@ -18,7 +18,9 @@ export interface WorkerStart {
   readonly functions: readonly { readonly url: string; readonly name: string }[]
 }
 
-/** Inside a worker thread: builds the tasks of one host and runs them until they are done. The only file that knows it is on another thread. */
+/**
+ * Inside a worker thread: builds the tasks of one host and runs them until they are done. The only file that knows it is on another thread.
+ */
 export default async ({ port, spec, modules, functions }: WorkerStart): Promise<void> => {
   const report = (message: TaskReport, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, [...transfer])
   try {

@@ -8,7 +8,8 @@ import { TimeBuckets } from './time-buckets.ts'
  *   0 u32 hash · 4 u32 keyLength · 8 i32 tag · 12 u32 next in its time bucket · 16 key, padded to 8 · value (`valueBytes`)
  *
  * The tag says in which epoch the entry was last changed. The same dirty list serves "rows to emit at the barrier" and "rows to persist".
- * A checkpoint does not stop the flow: `beginSeal` freezes the list of epoch N, `sealSlice` writes it piece by piece, and an entry that is about to
+ * A checkpoint does not stop the flow: `beginSeal` freezes the list of epoch N, `sealSlice` writes it piece by piece, and an entry that is
+ * about to
  * change again in epoch N+1 is written first (`markDirty`), so that the file holds the state as it was at the barrier.
  */
 
@@ -153,7 +154,8 @@ export class KeyedStore {
   }
 
   /**
-   * The barrier: what changed until now belongs to the epoch that ends. The epoch before must be sealed. `nextLog` takes the operations of the epoch that
+   * The barrier: what changed until now belongs to the epoch that ends. The epoch before must be sealed. `nextLog` takes the operations of
+   * the epoch that
    * begins. Without a log nothing is written, but the list is still gone through, because blocks of removed entries wait in it.
    */
   beginSeal(nextLog: ChangeLog | null): void {

@@ -30,7 +30,10 @@ export interface StateFile {
   readonly crc: number
 }
 
-/** Reads a file, checks it against its manifest entry, and visits its operations twice: first the puts, then the deletions. Throws CHECKPOINT_DAMAGED. */
+/**
+ * Reads a file, checks it against its manifest entry, and visits its operations twice: first the puts, then the deletions. Throws
+ * CHECKPOINT_DAMAGED.
+ */
 export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVisitor): void => {
   let bytes: Uint8Array
   try {

@@ -1,5 +1,6 @@
 /**
- * When state is due: handles chained by the millisecond at which they end, and a heap over the distinct ends only. A window of a million keys
+ * When state is due: handles chained by the millisecond at which they end, and a heap over the distinct ends only. A window of a million
+ * keys
  * is one bucket. The chain's links stand in the entries themselves, so a key costs nothing here beyond its bucket.
  */
 export class TimeBuckets {
@@ -17,7 +18,9 @@ export class TimeBuckets {
     return this.#heap.length === 0 ? Number.POSITIVE_INFINITY : this.#heap[0]
   }
 
-  /** Puts a handle at the head of its bucket. Returns the handle that stood there (0: none), which the caller keeps as the link to the next. */
+  /**
+   * Puts a handle at the head of its bucket. Returns the handle that stood there (0: none), which the caller keeps as the link to the next.
+   */
   add(endMillis: number, handle: number): number {
     const place = placeOf(endMillis)
     let bucket = this.#recent[place]

@@ -8,7 +8,8 @@ const makeRing = (capacity: number, startPosition = 0, poison = true) => {
   return { writer: new RingWriter(buffer, 0), reader: new RingReader(buffer, 0, { poison }) }
 }
 
-// Goal: what goes in comes out, once, in order, whole, at every size, fill and position. Method: random steps against a queue, by seed, on tiny rings
+// Goal: what goes in comes out, once, in order, whole, at every size, fill and position. Method: random steps against a queue, by seed, on
+// tiny rings
 // that start just below the point where positions wrap.
 describe('ring', () => {
   test.each([1, 2, 3, 4, 5, 6])('gives back what was put in, seed %i', seed => {

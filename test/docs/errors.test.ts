@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { EngineError, type ErrorCode, type Fate } from '../../src/base/errors.ts'
 
-// Goal: the page of error codes tells what the code does. Method: it is made from the table. `npx vitest run --config test/vitest.config.ts test/docs -u` writes it anew.
+// Goal: the page of error codes tells what the code does. Method: it is made from the table. `npx vitest run --config test/vitest.config.ts
+// test/docs -u` writes it anew.
 
 const fates: Readonly<Record<Fate, string>> = {
   user: 'stops',

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startExample } from '../examples/run-example.ts'
 
-// Goal: what the documents tell to type works. Method: every block of TypeScript in them is compiled as a program of its own; those that end by themselves are run.
+// Goal: what the documents tell to type works. Method: every block of TypeScript in them is compiled as a program of its own; those that
+// end by themselves are run.
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const folder = join(ROOT, 'dist-examples/snippets')

@@ -12,7 +12,10 @@ import { decodeExpression, type GoldenCase, goldenSchema, readGolden, userRow } 
 
 const folder = new URL('./golden/', import.meta.url)
 
-/** Answers in which we differ, with the reason: rows of a case as JSON text, or '*' for the whole case. One that no longer differs must be taken out. */
+/**
+ * Answers in which we differ, with the reason: rows of a case as JSON text, or '*' for the whole case. One that no longer differs must be
+ * taken out.
+ */
 interface Difference {
   readonly why: string
   readonly cases: Readonly<Record<string, readonly string[] | '*'>>

@@ -42,7 +42,8 @@ const all = <T>(buffer: { next(): number }, read: (p: number) => T): T[] => {
   return found
 }
 
-// Goal: a row survives every way through the generated code. Method: random schemas and rows by seed, tiny first buffers, so that they grow.
+// Goal: a row survives every way through the generated code. Method: random schemas and rows by seed, tiny first buffers, so that they
+// grow.
 describe('records', () => {
   test.each(seeds(60))('an object becomes a record and the same object again, seed %i', seed => {
     const random = seededRandom(seed)

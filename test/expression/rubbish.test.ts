@@ -9,7 +9,8 @@ import { type SeededRandom, seededRandom } from '../support/random.ts'
 import { seeds } from '../support/random-rows.ts'
 import { overObjects, overRecords } from './golden/evaluate.ts'
 
-// Goal: no input, however broken, crashes the process, hangs it, or makes it look at bytes that are not its own. Method: random bytes and damaged JSON by
+// Goal: no input, however broken, crashes the process, hangs it, or makes it look at bytes that are not its own. Method: random bytes and
+// damaged JSON by
 // seed (SEED=n runs one), read twice from the middle of different surroundings: the answers must agree.
 
 const ddl =

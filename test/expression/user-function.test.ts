@@ -8,8 +8,10 @@ import { resolveExpression } from '../../src/expression/resolve.ts'
 import { captureFunction, loadFunction, registerModuleFunction, type UserFunction } from '../../src/expression/user-function.ts'
 import { overObjects, overRecords } from './golden/evaluate.ts'
 
-// Goal: a function that uses nothing from around it works on any thread, and any other is refused where it is defined, with the name that is missing.
-// Method: functions made from text, as the tools that users run leave it (what this file's own compiler does to a closure does not matter then).
+// Goal: a function that uses nothing from around it works on any thread, and any other is refused where it is defined, with the name that
+// is missing.
+// Method: functions made from text, as the tools that users run leave it (what this file's own compiler does to a closure does not matter
+// then).
 
 const made = (text: string): UserFunction => new Function(`return (${text})`)() as UserFunction
 

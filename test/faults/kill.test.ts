@@ -4,7 +4,8 @@ import { seededRandom } from '../support/random.ts'
 import { addFile, type CountFolders, CountRun, countFolders, eventFiles, expectedCounts, visibleCounts } from '../support/windowed-count.ts'
 
 /**
- * Kills a program with SIGKILL at random moments while its input grows, starts it again each time, and at last lets it finish. What a reader of its output sees then is
+ * Kills a program with SIGKILL at random moments while its input grows, starts it again each time, and at last lets it finish. What a
+ * reader of its output sees then is
  * exactly what was counted, each window and key once. KILLS=20 for a longer run, SEED to run one again.
  */
 const KILLS = Number(process.env.KILLS ?? 2)

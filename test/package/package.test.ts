@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-// Goal: what users install works without this repository. Method: both packages are packed and installed into an empty folder; programs in JavaScript and in
+// Goal: what users install works without this repository. Method: both packages are packed and installed into an empty folder; programs in
+// JavaScript and in
 // TypeScript run there, from the installed files alone.
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))

@@ -52,7 +52,8 @@ const expected = (row: Row, leaf: Leaf): unknown => {
   return valueFromUser(leaf.type, value, leaf.path.join('.'))
 }
 
-// Goal: our records are FlatBuffers. Method: the flatbuffers package walks over random rows, in place and taken out, by the ids of the schema that we export.
+// Goal: our records are FlatBuffers. Method: the flatbuffers package walks over random rows, in place and taken out, by the ids of the
+// schema that we export.
 describe('the flatbuffers package', () => {
   test.each(seeds(40))('reads every field of our records, seed %i', seed => {
     const random = seededRandom(seed + 3000)

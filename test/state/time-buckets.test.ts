@@ -3,7 +3,8 @@ import { TimeBuckets } from '../../src/state/time-buckets.ts'
 import { seededRandom } from '../support/random.ts'
 import { seeds } from '../support/random-rows.ts'
 
-// Goal: buckets come out by time, each with all of its handles. Method: random adds and takes against a sorted model; the caller's links are a Map here.
+// Goal: buckets come out by time, each with all of its handles. Method: random adds and takes against a sorted model; the caller's links
+// are a Map here.
 
 describe.each(seeds(20))('seed %i', seed => {
   test('buckets come in order of their ends, with every handle once', () => {

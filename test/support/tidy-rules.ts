@@ -170,7 +170,8 @@ const anchorsOf = (text: string): Set<string> =>
 export type Allowance = Readonly<Record<string, string>>
 
 /**
- * Words that stand in code of `src` outside the files allowed, and files allowed for nothing. `describe` of a connector is called by the coordinator and
+ * Words that stand in code of `src` outside the files allowed, and files allowed for nothing. `describe` of a connector is called by the
+ * coordinator and
  * may wait.
  */
 export const misplaced = (files: Files, word: RegExp, allowed: Allowance): string[] => {

@@ -32,7 +32,10 @@ export interface CountEvent {
 
 const START = Date.UTC(2024, 0, 1)
 
-/** Files of events, out of order by less than the watermark's delay; the last two hold one event each, late enough to close every window before. */
+/**
+ * Files of events, out of order by less than the watermark's delay; the last two hold one event each, late enough to close every window
+ * before.
+ */
 export const eventFiles = (random: SeededRandom, files: number, perFile: number, keys = 7): CountEvent[][] => {
   let clock = START
   const all: CountEvent[][] = []

@@ -55,7 +55,8 @@ interface Partition {
 const nameOf = (topic: string, partition: number): string => `${topic}:${partition}`
 
 /**
- * Reads partitions by offsets of its own, without a consumer group: one long poll per leading broker at a time, read ahead within bounds. `poll` decodes record
+ * Reads partitions by offsets of its own, without a consumer group: one long poll per leading broker at a time, read ahead within bounds.
+ * `poll` decodes record
  * batches straight into records.
  */
 class KafkaReader implements RecordReader {
@@ -209,7 +210,9 @@ class KafkaReader implements RecordReader {
     if (this.#context.streaming) this.#timer = setInterval(() => void this.#refresh(), METADATA_MILLIS)
   }
 
-  /** Adds partitions that are not read yet. In a first run they begin where the options say, those that appear later at their first record. */
+  /**
+   * Adds partitions that are not read yet. In a first run they begin where the options say, those that appear later at their first record.
+   */
   async #find(start: SourceOffset | null, first: boolean): Promise<void> {
     const wanted = await subscribedPartitions(this.#cluster, this.#options)
     const { readerIndex, readerCount } = this.#context
@@ -416,7 +419,10 @@ class KafkaReader implements RecordReader {
     }
   }
 
-  /** Where to go on reading: at `offset`, unless the log has let go of it, or has been made anew. Then that is an error, or the log's beginning if the user says so. */
+  /**
+   * Where to go on reading: at `offset`, unless the log has let go of it, or has been made anew. Then that is an error, or the log's
+   * beginning if the user says so.
+   */
   async #stillThere(topic: string, partition: number, offset: number): Promise<number> {
     const [earliest, latest] = await Promise.all([EARLIEST, LATEST].map(at => this.#cluster.offsets(topic, [partition], at)))
     const [first, last] = [earliest.get(partition) ?? 0, latest.get(partition) ?? 0]

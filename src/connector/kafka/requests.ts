@@ -79,7 +79,9 @@ export interface ProducePart {
   readonly batch: Buffer
 }
 
-/** Sends at most one batch a partition; answers when all in-sync replicas have them. The error code of each partition, by `topic:partition`. */
+/**
+ * Sends at most one batch a partition; answers when all in-sync replicas have them. The error code of each partition, by `topic:partition`.
+ */
 export const produceRecords = (
   cluster: KafkaCluster,
   nodeId: number,

@@ -6,7 +6,8 @@ import { nearest } from '../../base/nearest.ts'
 import type { ClusterOptions } from './kafka-options.ts'
 
 /**
- * kafkajs as transport: connections, authentication, metadata, versions. Its record codec, consumer and producer are not used. These classes are private to it, but the
+ * kafkajs as transport: connections, authentication, metadata, versions. Its record codec, consumer and producer are not used. These
+ * classes are private to it, but the
  * package is frozen at this version and has no `exports`; another version is refused.
  */
 const KAFKAJS_VERSION = '2.2.4'

@@ -10,7 +10,10 @@ import { Snapshot } from './snapshot.ts'
 
 const FIRST_MICROS = 1_700_000_000_000_000
 
-/** Runs a scenario on this thread, under a clock that moves a second an epoch. Gives what each epoch put out; in complete mode, the last result of it. */
+/**
+ * Runs a scenario on this thread, under a clock that moves a second an epoch. Gives what each epoch put out; in complete mode, the last
+ * result of it.
+ */
 export const runScenario = (scenario: Scenario, options: RunOptions): EpochResult[] => {
   const { plan } = analyze(scenario.plan)
   const physical = planPhysical(options.optimizes ? optimize(plan) : plan, 1)

@@ -1,4 +1,5 @@
-// A program of a user's, in a process of its own so that it can be killed: counts events per second and key from a folder of JSON files into another, exactly once.
+// A program of a user's, in a process of its own so that it can be killed: counts events per second and key from a folder of JSON files
+// into another, exactly once.
 import { count, parseTrigger, sum, WalkwaySession, window } from '../../../dist/index.js'
 
 const { input, output, checkpoint, master, trigger, switches = [], finish = false, options = {} } = JSON.parse(process.argv[2])
