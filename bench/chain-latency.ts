@@ -11,9 +11,8 @@ const PER_SECOND = 100_000
 
 /**
  * An open-loop source, 100,000 rows a second, on one worker → exchange by key → map → sink on two workers, so half of the rows cross
- * threads. From the instant when a
- * row was due to the sink. Without checkpoints and with one a second, beside the worst stall of a thread that does nothing but look at the
- * clock.
+ * threads. From the instant when a row was due to the sink. Without checkpoints and with one a second, beside the worst stall of a thread
+ * that does nothing but look at the clock.
  */
 export const chainLatency: Benchmark = {
   name: 'chain-latency',

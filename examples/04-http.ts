@@ -4,10 +4,8 @@ import { last, type Row, sum, Trigger, WalkwaySession } from 'walkway'
 
 /**
  * A stateful query inside a web service. `POST /orders` with `{"customer": "ann", "cents": 250}` answers what that customer has spent so
- * far: the request
- * is pushed into the query, and the row that comes out is the answer. With the master `inline` all of it happens in this thread while
- * `push` runs, some
- * microseconds; with worker threads the same program answers when the row comes back.
+ * far: the request is pushed into the query, and the row that comes out is the answer. With the master `inline` all of it happens in this
+ * thread while `push` runs, some microseconds; with worker threads the same program answers when the row comes back.
  */
 const session = WalkwaySession.builder()
   .master(process.env.MASTER ?? 'inline')

@@ -14,8 +14,7 @@ import {
 
 /**
  * The events of the benchmarks, as the peers make them: id, a scattered key, a value in [0, 1), event times one micro apart. A function of
- * the id alone, so that
- * any program can compute the answer. This module registers the source, also on workers.
+ * the id alone, so that any program can compute the answer. This module registers the source, also on workers.
  */
 export const EVENTS = 'bench-events'
 export const schema = parseSchema('id BIGINT NOT NULL, key INT NOT NULL, value DOUBLE NOT NULL, ts TIMESTAMP NOT NULL')

@@ -4,8 +4,7 @@ import { runThreads } from '../kit/threads.ts'
 
 /**
  * The platform's own stalls: two threads do nothing but read the clock, and note how long they were away between two looks. What no engine
- * on this machine can
- * be better than.
+ * on this machine can be better than.
  */
 export const measureFloor = async (millis: number): Promise<Figures> => {
   const buffers = [0, 1].map(() => new SharedArrayBuffer(HISTOGRAM_BYTES))

@@ -19,8 +19,7 @@ export interface Throughput {
 
 /**
  * Runs a query from an endless source to nowhere, in real time with an epoch a second. Events a second in each epoch after the warm-up, the
- * median of them; and events
- * per second of CPU time of the whole process, which other work on the machine shifts less.
+ * median of them; and events per second of CPU time of the whole process, which other work on the machine shifts less.
  */
 export const measureThroughput = async (
   frame: DataFrame,

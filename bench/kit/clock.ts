@@ -1,7 +1,6 @@
 /**
  * Micros by the machine's monotonic clock: one base for all threads and processes. `performance.now()` is the cheapest clock there is, but
- * each thread
- * counts from its own start; the difference is taken from `hrtime`, several times, since either call may be interrupted.
+ * each thread counts from its own start; the difference is taken from `hrtime`, several times, since either call may be interrupted.
  */
 const measureOffset = (): number => {
   let [least, offset] = [Number.POSITIVE_INFINITY, 0]

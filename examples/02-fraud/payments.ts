@@ -2,10 +2,8 @@ import { type Column, coalesce, col, type DataFrame, hash, lit, timestampMicros,
 
 /**
  * Card payments that nobody made: each is a function of its number alone, so every run and every mode sees the same ones. Most are small
- * purchases with one of
- * 50,000 cards. Every thousandth belongs to a thief, who uses one card for 40 payments (8 s at 5,000 a second) and then the next one: in
- * turn a
- * thief who tries a card with many tiny payments online, and one who empties it in a few dear purchases.
+ * purchases with one of 50,000 cards. Every thousandth belongs to a thief, who uses one card for 40 payments (8 s at 5,000 a second) and
+ * then the next one: in turn a thief who tries a card with many tiny payments online, and one who empties it in a few dear purchases.
  */
 const CARDS = 50_000
 const THIEF_EVERY = 1000

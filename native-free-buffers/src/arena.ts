@@ -19,10 +19,8 @@ const LARGEST_SHARED_BYTES = SEGMENT_BYTES >> 2
  *   (handle & handleMask) << 3      the block's byte offset in that segment's views
  *
  * Blocks come in size classes (each 16 bytes up to 512, then four to each power of two) with one free list a class, threaded through the
- * free blocks.
- * A block above 4 MiB has a segment to itself, at most 1 GiB. Segments are virtual memory until they are touched. When the last block is
- * freed, all
- * segments but the first (1 MiB) go back. One thread only.
+ * free blocks. A block above 4 MiB has a segment to itself, at most 1 GiB. Segments are virtual memory until they are touched. When the
+ * last block is freed, all segments but the first (1 MiB) go back. One thread only.
  */
 export class Arena {
   readonly segments: Views[] = []

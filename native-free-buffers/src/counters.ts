@@ -2,8 +2,7 @@ import { align8 } from './layout.ts'
 
 /**
  * Labelled doubles in shared memory: 32 bits would overflow within the hour at a million a second. One writer; anybody who has the buffer
- * may read, labels and
- * all, without a lock.
+ * may read, labels and all, without a lock.
  *
  *   0  i32 number of counters · 4 i32 bytes of the labels · 8 f64 per counter · labels in UTF-8, a line each
  */

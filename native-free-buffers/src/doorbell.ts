@@ -8,12 +8,10 @@ export const DOORBELL_BYTES = 128
 
 /**
  * One futex word, for one sleeper. A producer that has published something rings; that costs one atomic load unless the sleeper has said
- * that it sleeps.
- * Every sleep is bounded, so a missed ring costs time and never a hang.
+ * that it sleeps. Every sleep is bounded, so a missed ring costs time and never a hang.
  *
  * The sleeper says PARKED first and looks for work after: had a producer published before that, the look finds it; had it published later,
- * its
- * ring sees PARKED.
+ * its ring sees PARKED.
  */
 export class Doorbell {
   readonly #word: Int32Array

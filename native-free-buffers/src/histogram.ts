@@ -1,7 +1,6 @@
 /**
  * Latency buckets in shared memory: log-linear, 32 buckets to each power of two, so a value is known to 3 % from 32 ns up, to the
- * nanosecond below, to more
- * than an hour. Values are micros; what is counted is nanoseconds. One writer; anybody may read.
+ * nanosecond below, to more than an hour. Values are micros; what is counted is nanoseconds. One writer; anybody may read.
  *
  *   0  f64 count · 8 f64 sum · 16 f64 max · 24 f64 unused · 32 f64[BUCKETS]
  */

@@ -11,9 +11,8 @@ const GAPS_PER_PROBE = 16
 
 /**
  * Decides when a loop goes to sleep; knows nothing of how, and reads no clock. An adaptive one learns whether spinning pays: a gap that
- * ended while it
- * spun doubles its patience, one that outlasted it halves it. So a loop with rare events burns a 64th of what it would, and one with
- * frequent events never sleeps.
+ * ended while it spun doubles its patience, one that outlasted it halves it. So a loop with rare events burns a 64th of what it would, and
+ * one with frequent events never sleeps.
  */
 export class IdleStrategy {
   readonly #most: number

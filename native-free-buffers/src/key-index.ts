@@ -7,10 +7,8 @@ import { allocateBytes, dropBytes } from './memory.ts'
  *   0 u32 hash · 4 u32 keyLength · 8 u32 owner · 12 u32 owner · 16 key bytes, padded to 8 · value
  *
  * Linear hashing: the table grows by one bucket at a time, so no insertion is ever slower than splitting one bucket (a doubling table
- * stalls for
- * hundreds of milliseconds at some million keys), and shrinks in the same way. A bucket is one cache line of 16 int32: seven hashes, the
- * link
- * to an overflow bucket, seven handles, a count. One thread only.
+ * stalls for hundreds of milliseconds at some million keys), and shrinks in the same way. A bucket is one cache line of 16 int32: seven
+ * hashes, the link to an overflow bucket, seven handles, a count. One thread only.
  */
 const SLOTS = 7
 const LINK = 7

@@ -1,7 +1,6 @@
 /**
  * A ring in a shared buffer. All offsets are bytes from the ring's start, which is a multiple of 128. Head and tail have cache lines of
- * their own, two
- * each, because processors fetch lines in pairs.
+ * their own, two each, because processors fetch lines in pairs.
  *
  *     0  i32 tail      how far the producer has published; wraps                      written by the producer
  *   128  i32 head      how far the consumer has released; wraps                       written by the consumer

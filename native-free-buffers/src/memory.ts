@@ -1,10 +1,8 @@
 /**
  * Memory that the collector need not know of. An ArrayBuffer of some MiB makes V8 start a collection ("external memory pressure"): 2 to 5
- * ms in the middle of
- * growing. A SharedArrayBuffer is 3 µs whatever its size, its pages come zeroed from the system as they are touched, and typed arrays over
- * it are as fast. The
- * other side of that: V8 does not notice when much of it is dropped, and gives nothing back until something else makes it look. So we tell
- * it.
+ * ms in the middle of growing. A SharedArrayBuffer is 3 µs whatever its size, its pages come zeroed from the system as they are touched,
+ * and typed arrays over it are as fast. The other side of that: V8 does not notice when much of it is dropped, and gives nothing back until
+ * something else makes it look. So we tell it.
  */
 export const allocateBytes = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes)
 

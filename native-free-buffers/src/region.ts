@@ -2,8 +2,8 @@ import { assert } from './assert.ts'
 
 /**
  * Carves one SharedArrayBuffer into pieces: everything that wants to be there reserves its bytes first, then the buffer is made, once.
- * Pieces begin at multiples
- * of 128, so that the writers of two of them never share a cache line, nor a pair of lines, which is what processors fetch.
+ * Pieces begin at multiples of 128, so that the writers of two of them never share a cache line, nor a pair of lines, which is what
+ * processors fetch.
  */
 export class Region {
   #bytes = 0

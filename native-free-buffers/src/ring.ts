@@ -54,8 +54,7 @@ export const initRing = (buffer: ArrayBufferLike, offset: number, options: RingO
 
 /**
  * The producer's end. `claim` gives a place to write in, `commit` completes the frame, `publish` makes all completed frames visible with
- * one atomic store.
- * None of them blocks. One thread only.
+ * one atomic store. None of them blocks. One thread only.
  */
 export class RingWriter implements Views {
   readonly u8: Uint8Array
@@ -102,8 +101,8 @@ export class RingWriter implements Views {
 
   /**
    * A place for a payload: its byte offset in the views, or -1 when the ring has no room for it now; then what is committed has been
-   * published, so that the
-   * reader can make room. The bytes there are old rubbish. A claim that is not committed is forgotten by the next claim.
+   * published, so that the reader can make room. The bytes there are old rubbish. A claim that is not committed is forgotten by the next
+   * claim.
    */
   claim(payloadBytes: number): number {
     const bytes = (FRAME_HEADER_BYTES + payloadBytes + 7) & ~7
@@ -142,8 +141,7 @@ export class RingWriter implements Views {
 
   /**
    * Writes a payload of any size up to 16 MiB, in pieces, as far as there is room; pieces are published at once. True when all is written;
-   * else the same
-   * call must be made again, with the same arguments, before anything else is written. Throws RecordTooLargeError.
+   * else the same call must be made again, with the same arguments, before anything else is written. Throws RecordTooLargeError.
    */
   writeLarge(source: Uint8Array, offset: number, length: number, kind: number, hash: number): boolean {
     if (length > MAX_RECORD_BYTES) throw new RecordTooLargeError(length)
@@ -201,8 +199,7 @@ export interface LargeFrame {
 
 /**
  * The consumer's end. `next` walks over published frames without releasing them; `release` gives all that was walked over back to the
- * producer, with one
- * atomic store. A payload may be read until then. One thread only.
+ * producer, with one atomic store. A payload may be read until then. One thread only.
  */
 export class RingReader implements Views {
   readonly u8: Uint8Array
@@ -317,8 +314,8 @@ export class RingReader implements Views {
 
   /**
    * How far the producer may be ahead from now on: one that is this many bytes ahead of what was released, or more, must wait. 0: the
-   * capacity. It takes
-   * effect the next time that the producer looks at the reader's position, so at the latest when it has used up the limit before.
+   * capacity. It takes effect the next time that the producer looks at the reader's position, so at the latest when it has used up the
+   * limit before.
    */
   setSoftLimit(bytes: number): void {
     Atomics.store(this.i32, this.#limitIndex, bytes <= 0 ? this.capacity : Math.min(this.capacity, bytes))

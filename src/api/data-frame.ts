@@ -31,8 +31,8 @@ const joinTypes: Readonly<Record<string, JoinType>> = {
 
 /**
  * A table that is computed when it is written somewhere: rows that are there (`read`) or that keep coming (`readStream`). Immutable. Its
- * methods have the names of
- * Spark's DataFrame and only build a plan; nothing is looked up or checked before `schema`, `explain`, an action, or `start`.
+ * methods have the names of Spark's DataFrame and only build a plan; nothing is looked up or checked before `schema`, `explain`, an action,
+ * or `start`.
  */
 export class DataFrame {
   readonly plan: LogicalPlan
@@ -106,8 +106,7 @@ export class DataFrame {
 
   /**
    * Declares an event-time column and how long rows may be late. State that can see no more rows is let go, and rows behind it are dropped
-   * and counted. Throws
-   * BAD_DURATION, NEGATIVE_DELAY.
+   * and counted. Throws BAD_DURATION, NEGATIVE_DELAY.
    */
   withWatermark(column: string, delay: string | number): DataFrame {
     const millis = durationMillis(delay)
@@ -142,8 +141,7 @@ export class DataFrame {
 
   /**
    * Joins with a table, which is read once when the query starts. `on`: a condition, or names that both sides have, which then stand once
-   * in the result. `how`: inner,
-   * left, right, left_semi, left_anti, cross.
+   * in the result. `how`: inner, left, right, left_semi, left_anti, cross.
    */
   join(other: DataFrame, on?: Column | string | readonly string[], how = 'inner'): DataFrame {
     const type = joinTypes[how.replace(/_/g, '').toLowerCase()]
@@ -193,8 +191,7 @@ export class DataFrame {
 
   /**
    * Prints and returns the plan: 'simple' (physical), 'extended' (logical, analyzed and optimized too), 'codegen' (the JavaScript of each
-   * stage). Throws what is
-   * wrong with the query. Asks sources what they are, so it may wait for a broker.
+   * stage). Throws what is wrong with the query. Asks sources what they are, so it may wait for a broker.
    */
   async explain(mode: 'simple' | 'extended' | 'codegen' = 'simple'): Promise<string> {
     const text = await this.#session.explain(this.plan, mode)

@@ -62,8 +62,7 @@ export const xxhash64 = (...columns: readonly ColumnOrName[]): Column => call('x
 // JSON
 /**
  * Reads a JSON text into a struct by a schema ('a INT, b STRUCT<c: STRING>'). Options: mode (PERMISSIVE: nulls for what is malformed;
- * FAILFAST: MALFORMED_JSON).
- * Throws BAD_TYPE.
+ * FAILFAST: MALFORMED_JSON). Throws BAD_TYPE.
  */
 export const fromJson = (column: ColumnOrName, schema: string | DataType, options: Readonly<Record<string, string>> = {}): Column =>
   new Column({ kind: 'fromJson', child: namedExpression(column), schema: schemaOf(schema), options })
@@ -88,8 +87,7 @@ export const unixMillis = (column: ColumnOrName): Column => call('unixMillis', c
 export const unixMicros = (column: ColumnOrName): Column => call('unixMicros', column)
 /**
  * The windows that a time falls in: tumbling, or sliding if `slideDuration` is less than `windowDuration`. A struct of start (in) and end
- * (out). One window a
- * select or groupBy. Throws BAD_DURATION here, BAD_WINDOW at analysis.
+ * (out). One window a select or groupBy. Throws BAD_DURATION here, BAD_WINDOW at analysis.
  */
 export const window = (
   time: ColumnOrName,

@@ -4,8 +4,7 @@ import type { DataFrame, Row } from './data-frame.ts'
 
 /**
  * A stream that the program itself feeds: `session.pushStream(schema)`. With the master `inline` and a real-time trigger a row has gone
- * through the whole query when
- * `push` returns. Rows cannot be read again, so what is in flight when the process dies is lost.
+ * through the whole query when `push` returns. Rows cannot be read again, so what is in flight when the process dies is lost.
  */
 export class PushStream {
   readonly #queue: PushQueue

@@ -57,8 +57,7 @@ export class SessionBuilder {
 
   /**
    * Where queries run. 'inline': in this thread, which is the fastest for a small pipeline in a program of its own; 'local[N]': on N worker
-   * threads; 'local': on one;
-   * 'local[*]': on as many as there are cores. Throws BAD_OPTION when the session is made.
+   * threads; 'local': on one; 'local[*]': on as many as there are cores. Throws BAD_OPTION when the session is made.
    */
   master(master: string): this {
     this.#master = master

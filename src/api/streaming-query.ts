@@ -75,8 +75,7 @@ export class StreamingQuery {
 
   /**
    * Changes the mode of the running query. Takes effect at the end of the epoch at hand (in real time, at once); nothing is lost or
-   * doubled. Throws QUERY_STOPPED if
-   * the query has ended.
+   * doubled. Throws QUERY_STOPPED if the query has ended.
    */
   setTrigger(trigger: Trigger | TriggerOptions): void {
     const next = triggerOf(trigger)

@@ -23,10 +23,8 @@ const typeOf = (type: string | DataType): DataType => (typeof type === 'string' 
 
 /**
  * Makes a function of yours one over columns: `udf((a, b) => a + b, 'int')`. Its source goes to the worker threads, so it may use its
- * arguments, globals and
- * `bindings`, but no variable from around it: UDF_FREE_VARIABLE names those. Called once a row with the values as JavaScript sees them;
- * what it returns must be of the
- * type, or null. Throws UDF_UNSUPPORTED, BAD_TYPE.
+ * arguments, globals and `bindings`, but no variable from around it: UDF_FREE_VARIABLE names those. Called once a row with the values as
+ * JavaScript sees them; what it returns must be of the type, or null. Throws UDF_UNSUPPORTED, BAD_TYPE.
  */
 const define = <A extends readonly never[]>(
   fn: (...args: A) => unknown,

@@ -129,9 +129,8 @@ export class DataStreamWriter {
 
   /**
    * For every sink: `checkpointLocation`, the folder that makes the query survive; without it nothing is kept. Others are the sink's own,
-   * or the query's:
-   * `noDataMicroBatches`, `idleStrategy` (spin, adaptive, park), `durability` (power, process), `maxRestarts`, `multipleWatermarkPolicy`
-   * (min, max).
+   * or the query's: `noDataMicroBatches`, `idleStrategy` (spin, adaptive, park), `durability` (power, process), `maxRestarts`,
+   * `multipleWatermarkPolicy` (min, max).
    */
   option(name: string, value: OptionValue): this {
     return this.options({ [name]: value })
@@ -151,8 +150,7 @@ export class DataStreamWriter {
 
   /**
    * Calls a function with the rows of each epoch, as a DataFrame, and the epoch's number; the epoch is committed when it returns. After a
-   * crash the same number may
-   * come again, which makes exactly-once writing possible.
+   * crash the same number may come again, which makes exactly-once writing possible.
    */
   foreachBatch(write: (batch: DataFrame, epoch: number) => void | Promise<void>): this {
     const schema = analyze(this.#plan).plan.schema
@@ -165,8 +163,7 @@ export class DataStreamWriter {
 
   /**
    * Checks the query, opens its sources and its sink, and starts it. Resolves when it runs. Throws an EngineError with a code for
-   * everything that is wrong with the
-   * query, and for a source or sink that cannot be opened.
+   * everything that is wrong with the query, and for a source or sink that cannot be opened.
    */
   start(path?: string): Promise<StreamingQuery> {
     const options: Record<string, string> = path === undefined ? { ...this.#options } : { ...this.#options, path }

@@ -29,8 +29,7 @@ export const clockBase = (): number => performance.timeOrigin * 1000 - monotonic
 
 /**
  * The platform's clock. Threads that are given the same base agree to a fraction of a micro: `performance.timeOrigin` differs from thread
- * to thread, and follows the
- * wall clock if that is set in between. A call takes some 55 ns; the engine makes one per burst.
+ * to thread, and follows the wall clock if that is set in between. A call takes some 55 ns; the engine makes one per burst.
  */
 export const systemClock = (base = clockBase()): Clock => {
   const originMicros = base + monotonicLead()

@@ -2,8 +2,7 @@ import { EngineError } from './errors.ts'
 
 /**
  * Durations as Spark writes them: '10 seconds', '1 day 2 hours', "interval '5' minutes", "interval '1 2:3:4' day to second", "interval
- * '1-2' year to month".
- * A month counts 31 days, as in Spark's watermarks. Millis, whole or with a fraction down to a micro.
+ * '1-2' year to month". A month counts 31 days, as in Spark's watermarks. Millis, whole or with a fraction down to a micro.
  */
 const MILLIS: Readonly<Record<string, number>> = {
   microsecond: 0.001,

@@ -157,16 +157,7 @@ const table = {
     message: 'A record of {bytes} bytes: at most {limit} are possible. Split it, or leave the large column out.',
   },
   RESTART_LIMIT: { fate: 'user', message: 'The query failed {count} times within {seconds} s; the last time: {reason}.' },
-  SINK_CONFLICT: {
-    fate: 'user',
-    message: '{path} holds the output of another query: its epoch {epoch} is not ours. Write to another folder, or empty this one.',
-  },
-  SINK_DAMAGED: {
-    fate: 'user',
-    message: 'The log of what is visible, {path}, is damaged: {reason}. Restore it from a copy, or empty the folder.',
-  },
   SINK_DISK_FULL: { fate: 'retry', message: 'No space is left on the disk of {path}. Make room; the query goes on from its checkpoint.' },
-  SINK_FAILED: { fate: 'restart', message: 'The sink {sink} failed: {reason}.' },
   SOURCE_FAILED: { fate: 'user', message: 'The source {source} failed: {reason}.' },
   STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows.' },
   UDF_FAILED: { fate: 'user', message: 'User function {name} threw: {reason}.' },

@@ -3,8 +3,8 @@ import type { RecordBuffer } from '../record/record-buffer.ts'
 
 /**
  * The contract between the engine and the world. Readers and writers are polled by a task on its own thread and never block it; whatever
- * takes time
- * answers with a Ticket, which the task looks at again later. Committers and planners run on the coordinator and may return promises.
+ * takes time answers with a Ticket, which the task looks at again later. Committers and planners run on the coordinator and may return
+ * promises.
  */
 
 /** Partition name to the next offset to be read. What a source has read is exactly what lies below. Plain JSON; merged by spreading. */
@@ -96,8 +96,7 @@ export interface RecordReader extends ReaderBase {
   onReady?(wake: () => void): void
   /**
    * Appends up to `budget` rows. Returns how many; 0 means nothing now. A reader that knows when rows arrived sets `out.arrivalMicros`
-   * before it writes them; it is
-   * the time of the call otherwise. Throws an EngineError when the source fails for good.
+   * before it writes them; it is the time of the call otherwise. Throws an EngineError when the source fails for good.
    */
   poll(out: RecordBuffer, budget: number): number
 }

@@ -10,8 +10,7 @@ import { ticketOf } from './promise-ticket.ts'
 
 /**
  * JSON lines, exactly once. Each writer puts an epoch's rows into one file, whole and synced before the epoch is prepared. A file counts
- * only once the
- * epoch's entry in `_spark_metadata` names it, which is written by one rename; Spark reads such a folder as it is.
+ * only once the epoch's entry in `_spark_metadata` names it, which is written by one rename; Spark reads such a folder as it is.
  */
 const LOG = '_spark_metadata'
 const COMPACT_EVERY = 10

@@ -10,8 +10,7 @@ const schema = structType([field('timestamp', timestampType, false), field('valu
 
 /**
  * `rate`: rows (timestamp, value) at a fixed rate by the clock, open loop: what is due comes, however late the query asks. A row's content
- * depends on its number
- * and the time of the first start alone, both kept with the offset, so a replay gives the same rows.
+ * depends on its number and the time of the first start alone, both kept with the offset, so a replay gives the same rows.
  */
 class RateReader implements RecordReader {
   readonly rows = 'records'

@@ -41,10 +41,9 @@ export interface Manifest {
 
 /**
  * A query's checkpoint: Spark's `metadata`, `offsets/`, `commits/` and `sources/`, and our own `state/`. Every file appears whole, by
- * rename, and ends with its
- * checksum; data is synced before anything names it. An epoch is prepared when its manifest is there, and committed when `commits/N` is.
- * The manifest of epoch −1
- * says where the sources stood when the query first began. Whatever cannot be written is CHECKPOINT_FAILED.
+ * rename, and ends with its checksum; data is synced before anything names it. An epoch is prepared when its manifest is there, and
+ * committed when `commits/N` is. The manifest of epoch −1 says where the sources stood when the query first began. Whatever cannot be
+ * written is CHECKPOINT_FAILED.
  */
 export class CheckpointFolder {
   readonly path: string

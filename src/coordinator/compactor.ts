@@ -18,8 +18,7 @@ const workerFile = (): string => {
 
 /**
  * Keeps recovery bounded: merges change files into one, on a thread of its own, while rows flow. A merged file takes the place of its parts
- * in the next manifest;
- * they are deleted only after that is durable.
+ * in the next manifest; they are deleted only after that is durable.
  */
 export class Compactor {
   readonly #folder: string

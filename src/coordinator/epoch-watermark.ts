@@ -6,8 +6,7 @@ export type WatermarkPolicy = 'min' | 'max'
 
 /**
  * The watermark of a query as Spark has it: of each operator the largest event time less its delay, over all operators the least; computed
- * at the end of an epoch
- * and in force from the next. An operator that has seen nothing counts as 0. Never goes back. Pure.
+ * at the end of an epoch and in force from the next. An operator that has seen nothing counts as 0. Never goes back. Pure.
  */
 export class EpochWatermark {
   readonly #delays: ReadonlyMap<number, number>
@@ -41,8 +40,7 @@ export class EpochWatermark {
 
   /**
    * Takes the reports of an epoch that has ended. True if the watermark moved. In real time it flowed through the epoch: what it passed is
-   * emitted and gone, so
-   * a row behind it is late from the next epoch on, also in a new run that goes on in micro-batches.
+   * emitted and gone, so a row behind it is late from the next epoch on, also in a new run that goes on in micro-batches.
    */
   advance(reports: readonly WatermarkReport[], mode: EpochMode): boolean {
     for (const { watermarkId, maxEverMicros } of reports) {

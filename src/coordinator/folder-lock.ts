@@ -6,8 +6,8 @@ import { EngineError } from '../base/errors.ts'
 
 /**
  * Who has a checkpoint: `lock` names a process. A process number is used again after its process has died, in a container within a moment,
- * so where the platform
- * tells (Linux) the lock also holds when that process began and in which boot: a lock whose process is not the one that took it is stale.
+ * so where the platform tells (Linux) the lock also holds when that process began and in which boot: a lock whose process is not the one
+ * that took it is stale.
  */
 interface Owner {
   readonly pid: number

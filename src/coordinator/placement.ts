@@ -36,8 +36,8 @@ export interface PlacedStage {
 
 /**
  * Decides which task runs where, once. Inline, all run on the caller's thread. Else a stage's tasks are spread over the workers; what only
- * the caller's thread
- * can do (rows or closures that live there) becomes a stage of its own in front or behind, so that the caller computes nothing.
+ * the caller's thread can do (rows or closures that live there) becomes a stage of its own in front or behind, so that the caller computes
+ * nothing.
  */
 export const placeStages = (
   plan: PhysicalPlan,

@@ -51,8 +51,7 @@ class Signal {
 
 /**
  * The life of one query: it plans epochs, starts and ends them at the sources, makes them durable and commits them; it starts the tasks
- * anew when one fails.
- * It runs in the caller's thread and never sees a row.
+ * anew when one fails. It runs in the caller's thread and never sees a row.
  */
 export class QueryRun {
   readonly options: QueryOptions

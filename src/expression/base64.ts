@@ -74,8 +74,7 @@ export const isStrictBase64 = (source: Uint8Array, offset: number, length: numbe
 
 /**
  * Decodes MIME base64 as Java does: what is no letter of the alphabet is passed over, and what follows the padding. Returns the number of
- * bytes, or -1 if the
- * last unit is incomplete or badly padded.
+ * bytes, or -1 if the last unit is incomplete or badly padded.
  */
 export const base64Decode = (source: Uint8Array, offset: number, length: number, target: Uint8Array): number => {
   const end = offset + length

@@ -3,8 +3,7 @@ import type { RowAccessor, Value } from './value.ts'
 
 /**
  * Reads a column where it is first needed. A read at the depth at which the row began is kept for the rest of the row; one inside a block
- * (a branch that may
- * not be taken) is only good there, and is made again.
+ * (a branch that may not be taken) is only good there, and is made again.
  */
 export const cachedAccessor = (cg: CodeBuilder, read: (ordinal: number) => Value): RowAccessor => {
   const depth = cg.depth

@@ -1,7 +1,6 @@
 /**
  * Text of one generated function, with fresh names and a table of constants. User text never enters the source: literals go through
- * `constant`
- * or `JSON.stringify`.
+ * `constant` or `JSON.stringify`.
  */
 export class CodeBuilder {
   readonly constants: unknown[] = []

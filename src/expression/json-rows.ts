@@ -18,8 +18,7 @@ export type LineResult = 'row' | 'blank' | 'malformed'
 
 /**
  * Decodes JSON lines into records: only `columns` of the schema, in that order. A malformed line becomes a row of nulls, with its text in
- * `_corrupt_record`, if
- * `keepsMalformed`; else nothing. The caller counts.
+ * `_corrupt_record`, if `keepsMalformed`; else nothing. The caller counts.
  */
 export const jsonRowDecoder = (
   schema: StructType,

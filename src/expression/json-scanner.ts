@@ -34,8 +34,7 @@ export type JsonShape =
 
 /**
  * A scanner for one schema: generated code over raw bytes that picks the fields of the schema and passes over the rest. It leaves values in
- * typed arrays: one
- * cell a slot, `present` saying whether there is one. Strings without escapes are ranges of the input.
+ * typed arrays: one cell a slot, `present` saying whether there is one. Strings without escapes are ranges of the input.
  */
 export class JsonScanner {
   readonly shapes: readonly JsonShape[]

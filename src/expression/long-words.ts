@@ -2,8 +2,7 @@ import type { CodeBuilder } from './code-builder.ts'
 
 /**
  * Longs between bigint and double go through eight bytes of memory, as two int32 words. `BigInt(n)`, `Number(v)` and a bigint that leaves a
- * function make V8
- * allocate: 18 ns and a heap object, against 1 to 5 ns this way.
+ * function make V8 allocate: 18 ns and a heap object, against 1 to 5 ns this way.
  */
 const words = new Int32Array(2)
 const long = new BigInt64Array(words.buffer)

@@ -41,8 +41,7 @@ export const statementsUnlessNull = (cg: CodeBuilder, type: DataType, args: read
 
 /**
  * A string or binary result that a helper writes into a scratch object of this place: `call` gives the name of the scratch to the helper
- * call, which returns
- * the length.
+ * call, which returns the length.
  */
 export const bytesUnlessNull = (cg: CodeBuilder, type: DataType, args: readonly Value[], scratch: string, call: string): Value => {
   const length = scalarUnlessNull(cg, { kind: 'integer' }, args, call)

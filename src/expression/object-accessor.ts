@@ -7,8 +7,7 @@ import type { RowAccessor, Value } from './value.ts'
 
 /**
  * Reads the columns of a plain JS object in place, checking the type of each. Missing and undefined count as null. `object` names the row.
- * The code throws
- * VALUE_TYPE_MISMATCH and NULL_IN_NON_NULLABLE.
+ * The code throws VALUE_TYPE_MISMATCH and NULL_IN_NON_NULLABLE.
  */
 export const objectAccessor = (cg: CodeBuilder, schema: StructType, object: string): RowAccessor => {
   cg.line(`if (typeof ${object} !== 'object' || ${object} === null) ${cg.constant(refuseValue)}('*', ${object}, ${cg.constant(schema)})`)
@@ -26,8 +25,7 @@ const property = (object: string, name: string): string => {
 
 /**
  * The value of one field of one object. `path` is how errors name it. Also used for what a user function returns. `outerNull` says when the
- * struct around it
- * is null: then so is the field, whatever its own promise.
+ * struct around it is null: then so is the field, whatever its own promise.
  */
 export const readField = (cg: CodeBuilder, source: string, path: string, type: DataType, nullable: boolean, outerNull = 'false'): Value => {
   const raw = cg.fresh('raw')

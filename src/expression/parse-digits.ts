@@ -1,7 +1,6 @@
 /**
  * Reads up to 15 digits with a sign, as most integers in text are, without making a string or a bigint. The answer comes by memory: a
- * double that leaves a
- * function would be garbage.
+ * double that leaves a function would be garbage.
  */
 export const parsedDigits = new Float64Array(1)
 

@@ -21,8 +21,7 @@ interface Variable {
 
 /**
  * Encodes one row straight into the output: its size, a claim, stores at constant offsets, a commit. `out` names something with `claim`,
- * `commit`, the views
- * and `preambleOffset`; it never refuses, but its views may change with a claim. `hash` goes into the frame's header.
+ * `commit`, the views and `preambleOffset`; it never refuses, but its views may change with a claim. `hash` goes into the frame's header.
  */
 export const emitRecord = (cg: CodeBuilder, layout: RowLayout, values: readonly Value[], out: string, hash = '0'): void => {
   const leaves: LeafValue[] = []
@@ -92,8 +91,7 @@ const emitStarts = (cg: CodeBuilder, variables: readonly Variable[], end: string
 
 /**
  * JS strings are taken for ASCII and encoded into place at once. If one is not, the row is measured and claimed anew; a claim that is not
- * committed is forgotten
- * by the next.
+ * committed is forgotten by the next.
  */
 const emitTexts = (
   cg: CodeBuilder,

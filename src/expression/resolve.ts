@@ -10,8 +10,7 @@ import { commonType } from './type-rules.ts'
 
 /**
  * Looks names up and works types out, with Spark's implicit casts made explicit. Errors: UNRESOLVED_COLUMN, AMBIGUOUS_COLUMN,
- * UNRESOLVED_ROUTINE,
- * WRONG_NUM_ARGS, DATATYPE_MISMATCH.
+ * UNRESOLVED_ROUTINE, WRONG_NUM_ARGS, DATATYPE_MISMATCH.
  */
 export const resolveExpression = (expression: Expression, schema: StructType): Bound => {
   const resolve = (e: Expression): Bound => resolveExpression(e, schema)

@@ -17,8 +17,7 @@ const globals = new Set(
 
 /**
  * Turns a function into plain data that any thread can load: its source, checked by a parser to use nothing from around it but globals and
- * `bindings`.
- * Throws UDF_FREE_VARIABLE (names the variables), UDF_UNSUPPORTED (async, generator, native, uses this or super).
+ * `bindings`. Throws UDF_FREE_VARIABLE (names the variables), UDF_UNSUPPORTED (async, generator, native, uses this or super).
  */
 export const captureFunction = (
   fn: UserFunction,

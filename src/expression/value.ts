@@ -15,8 +15,7 @@ import type { DataType } from '../record/data-type.ts'
  *   struct                    one Value a field
  *
  * `isNull` is a JS expression without side effects: 'false' when never null, else the name of a boolean local. While it is true the other
- * locals
- * hold some value of the right JS type (0, 0n, '', an empty range), safe to compute with.
+ * locals hold some value of the right JS type (0, 0n, '', an empty range), safe to compute with.
  */
 export type Value =
   | { readonly form: 'scalar'; readonly type: DataType; readonly isNull: string; readonly code: string }
@@ -29,8 +28,7 @@ export type Value =
       readonly length: string
       /**
        * An Int32Array over the memory of `buffer`. Named only where `offset` is a multiple of 4 and the three bytes behind the end may be
-       * read: then copies go by
-       * words. Whoever makes another offset or buffer of a value must leave it out.
+       * read: then copies go by words. Whoever makes another offset or buffer of a value must leave it out.
        */
       readonly words?: string
     }
@@ -39,8 +37,7 @@ export type Value =
 
 /**
  * Gives the columns of the current row to expressions. Back ends: ring bytes, plain JS objects, and lists of values already computed (a
- * projection).
- * A column is read where it is first needed, into locals, at most once a row for reads at the row's own block depth.
+ * projection). A column is read where it is first needed, into locals, at most once a row for reads at the row's own block depth.
  */
 export interface RowAccessor {
   column(ordinal: number): Value

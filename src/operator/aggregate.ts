@@ -26,8 +26,7 @@ const ONLY_GROUP: Bound = { kind: 'literal', value: 0, type: integerType, nullab
 
 /**
  * Running totals by key. In real time and update mode each row emits its group's new totals; at a barrier the groups that changed (update),
- * all of them
- * (complete, batch), or those that the watermark has closed (append).
+ * all of them (complete, batch), or those that the watermark has closed (append).
  */
 export class Aggregate implements StatefulOperator {
   readonly operatorId: number

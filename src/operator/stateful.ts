@@ -3,10 +3,8 @@ import type { EpochPolicy } from './epoch-policy.ts'
 
 /**
  * An operator with state, as its task sees it. Rows reach it through the chain's generated function; here is the rest: what it does when
- * the
- * watermark moves and when an epoch ends, and its state. All work that can be long is a cursor: `false` means "call again", because the
- * output is
- * full or the budget is spent.
+ * the watermark moves and when an epoch ends, and its state. All work that can be long is a cursor: `false` means "call again", because the
+ * output is full or the budget is spent.
  */
 export interface StatefulOperator {
   readonly operatorId: number

@@ -11,10 +11,8 @@ import { RowWriter } from '../record/row-writer.ts'
 
 /**
  * The static side of a join: its rows as records in one buffer, and an index from key bytes to the first row of the key. Rows of one key
- * are chained
- * through the hash word of their frame headers, in units of 8 bytes, 0 at the end. The first record of the buffer is no row: it stands in
- * for
- * the missing row of an outer join, so that generated code may read it.
+ * are chained through the hash word of their frame headers, in units of 8 bytes, 0 at the end. The first record of the buffer is no row: it
+ * stands in for the missing row of an outer join, so that generated code may read it.
  */
 export class StaticTable {
   readonly layout: RowLayout

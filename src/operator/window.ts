@@ -14,8 +14,7 @@ export interface WindowSpec {
 
 /**
  * Each row once for each window that it falls in, latest window first: the row's columns, then the window. Windows are half-open, [start,
- * end), and
- * start is congruent to `startMicros` modulo the slide, as in Spark. Rows without a time fall in none.
+ * end), and start is congruent to `startMicros` modulo the slide, as in Spark. Rows without a time fall in none.
  */
 export const emitExpandWindow = (
   c: OpContext,

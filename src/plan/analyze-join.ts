@@ -12,8 +12,7 @@ type TableJoinType = Extract<AnalyzedPlan, { kind: 'tableJoin' }>['type']
 
 /**
  * A join of a stream (or of anything) with a static table. The side that streams becomes the left one; a right join is turned round and its
- * columns
- * put back in order. With `using`, the common columns come first and once.
+ * columns put back in order. With `using`, the common columns come first and once.
  */
 export const analyzeJoin = (left: Analyzed, right: Analyzed, type: JoinType, on: JoinOn): Analyzed => {
   if (left.streaming && right.streaming) throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'a join of two streams' })

@@ -5,8 +5,7 @@ import type { JoinType, OutputMode, SourceNode } from './logical-plan.ts'
 
 /**
  * A plan with every name resolved and every type known. Each node has the schema of its output rows; a Bound in a node refers by ordinal to
- * the
- * columns of the node's child (joins: left columns first, then right).
+ * the columns of the node's child (joins: left columns first, then right).
  */
 export type AnalyzedPlan =
   | {

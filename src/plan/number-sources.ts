@@ -2,8 +2,7 @@ import type { LogicalPlan } from './logical-plan.ts'
 
 /**
  * Gives each source of a plan its name in the checkpoint: its place in the plan, counted from the left. A DataFrame that is used twice
- * becomes two sources, each
- * with an offset of its own.
+ * becomes two sources, each with an offset of its own.
  */
 export const numberSources = (plan: LogicalPlan): LogicalPlan => {
   let count = 0

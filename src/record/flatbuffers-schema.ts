@@ -4,8 +4,8 @@ import { type Leaf, RowLayout } from './row-layout.ts'
 
 /**
  * The schema of our records in FlatBuffers' own language: code that `flatc` makes of it reads what `standalone` gives. Structs stand
- * flattened, as `window_start`;
- * a field that may be null is optional, so generated code gives null for it. The comment behind a field names its type and path.
+ * flattened, as `window_start`; a field that may be null is optional, so generated code gives null for it. The comment behind a field names
+ * its type and path.
  */
 export const toFbs = (schema: StructType, table = 'Row'): string => {
   const { leaves } = RowLayout.of(schema)
@@ -23,8 +23,7 @@ export const toFbs = (schema: StructType, table = 'Row'): string => {
 
 /**
  * A FlatBuffer of its own of one record: root offset, vtable and table, 8-byte aligned. What leaves the engine as a FlatBuffer must be
- * this: a record on a ring
- * may use a vtable that stands elsewhere.
+ * this: a record on a ring may use a vtable that stands elsewhere.
  */
 export const standalone = (views: Views, p: number, layout: RowLayout): Uint8Array => {
   const length = views.i32[(p >> 2) - 4] & 0xffffff

@@ -9,9 +9,8 @@ const COMPACT_BYTES = 256 * 1024
 
 /**
  * Records in memory of one thread, written at the end and read from the front, framed as on a ring: `u32 kind << 24 | length · i32 hash ·
- * f64 arrival`,
- * then the payload, all 8-byte aligned. It grows as needed: `claim` never fails, but may replace the views. The shared vtable of its layout
- * stands at `preambleOffset`.
+ * f64 arrival`, then the payload, all 8-byte aligned. It grows as needed: `claim` never fails, but may replace the views. The shared vtable
+ * of its layout stands at `preambleOffset`.
  */
 export class RecordBuffer implements Views, RecordSpace {
   u8: Uint8Array
@@ -117,8 +116,7 @@ export class RecordBuffer implements Views, RecordSpace {
 
   /**
    * Forgets what was read, so that a buffer which never quite runs empty does not grow for ever. Payload offsets from before are not valid
-   * any more, nor is
-   * `back`. Cheap most times: records move only when more than half of the bytes, and a good many, have been read.
+   * any more, nor is `back`. Cheap most times: records move only when more than half of the bytes, and a good many, have been read.
    */
   release(): void {
     this.#last = -1

@@ -9,8 +9,7 @@ export interface RecordSpace {
 
 /**
  * A FlatBuffers table names its vtable by distance. When a record moves, one that uses the shared vtable must name that of its new home;
- * one that brings
- * its own keeps the distance. `SHARED` stands for the shared one while the record is in neither place (in fragments, say).
+ * one that brings its own keeps the distance. `SHARED` stands for the shared one while the record is in neither place (in fragments, say).
  */
 export const SHARED = 0
 

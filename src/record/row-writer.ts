@@ -7,10 +7,8 @@ const DATA = 1
 
 /**
  * Writes records leaf by leaf, for connectors whose columns are not known when code is written. Not generated, but it allocates nothing per
- * row.
- * `start`, any setters in any order, `finish`. A leaf that is not set holds zero, false or an empty string; `setNull` makes it null and
- * wins over a setter.
- * `leaf` is an index into `layout.leaves`.
+ * row. `start`, any setters in any order, `finish`. A leaf that is not set holds zero, false or an empty string; `setNull` makes it null
+ * and wins over a setter. `leaf` is an index into `layout.leaves`.
  */
 export class RowWriter {
   readonly layout: RowLayout

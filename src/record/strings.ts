@@ -49,8 +49,7 @@ export const encodeUtf8 = (text: string, target: Uint8Array, offset: number): nu
 
 /**
  * Writes a string that is probably ASCII. Returns its length in bytes, which is that of the string, or -1 when it is not ASCII: then what
- * was written is rubbish.
- * The target has room for four bytes more than the string has characters.
+ * was written is rubbish. The target has room for four bytes more than the string has characters.
  */
 export const encodeAscii = (text: string, target: Uint8Array, offset: number): number => {
   const { length } = text
@@ -79,8 +78,7 @@ export const copyBytes = (source: Uint8Array, from: number, length: number, targ
 
 /**
  * The same by words, for places that are both at multiples of 4. Reads and writes up to three bytes behind the end. The word views are over
- * the memory of the
- * byte views.
+ * the memory of the byte views.
  */
 export const copyWords = (
   source: Uint8Array,

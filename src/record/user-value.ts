@@ -9,8 +9,7 @@ import { parseDays, parseMicros } from './user-time.ts'
  *   string · binary: Uint8Array · date: Date at midnight UTC · timestamp: Date (micros are cut to millis) · struct: a plain object · null
  *
  * On the way in also: a decimal as number or bigint; a date as 'YYYY-MM-DD' or days since 1970; a timestamp as millis since 1970 or as ISO
- * text (UTC if it names
- * no zone). Undefined counts as null.
+ * text (UTC if it names no zone). Undefined counts as null.
  */
 export const refuseValue = (column: string, value: unknown, type: DataType, cause?: unknown): never => {
   throw new EngineError('VALUE_TYPE_MISMATCH', { column, value: describe(value).slice(0, 200), type: typeName(type) }, cause)
@@ -34,8 +33,7 @@ const describe = (value: unknown): string => {
 
 /**
  * A user's value as the engine holds it: long and decimal (unscaled) bigint, timestamp micros, date days, struct an array of its fields'
- * values, null.
- * Throws VALUE_TYPE_MISMATCH, and NULL_IN_NON_NULLABLE when `nullable` is false.
+ * values, null. Throws VALUE_TYPE_MISMATCH, and NULL_IN_NON_NULLABLE when `nullable` is false.
  */
 export const valueFromUser = (type: DataType, value: unknown, column: string, nullable = true): unknown => {
   if (value === null || value === undefined) return nullable ? null : refuseNull(column)

@@ -21,8 +21,7 @@ export interface BlockingOptions {
 
 /**
  * Runs tasks on a thread that belongs to them alone: no event loop turns while it runs. Without work it spins, or parks on its doorbell;
- * the coordinator rings
- * that too when it has sent a message.
+ * the coordinator rings that too when it has sent a message.
  */
 export class BlockingHost {
   readonly tasks: readonly Task[]

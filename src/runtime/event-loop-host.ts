@@ -20,8 +20,7 @@ export interface HostOptions {
 
 /**
  * Runs tasks on a thread whose event loop must live: sockets, files, timers and messages get their turn between slices of work. While hot
- * it goes on by
- * setImmediate; without work it sleeps until its doorbell rings, something calls `wake`, or a bounded time is over.
+ * it goes on by setImmediate; without work it sleeps until its doorbell rings, something calls `wake`, or a bounded time is over.
  */
 export class EventLoopHost {
   readonly tasks: readonly Task[]
@@ -60,8 +59,7 @@ export class EventLoopHost {
 
   /**
    * Runs all tasks until none has work, within bounds: a row that this thread pushes has gone through them when `push` returns. From inside
-   * a task (a callback
-   * that pushes) it does nothing: the loop that runs the task goes on to what was pushed.
+   * a task (a callback that pushes) it does nothing: the loop that runs the task goes on to what was pushed.
    */
   readonly runNow = (): void => {
     if (this.#stopped || this.#isStepping) return

@@ -3,10 +3,8 @@ import { ARRIVAL, type ChainState, RUN_COUNT, RUN_START } from '../operator/chai
 
 /**
  * Latency of the rows that reach a sink, in micros since their burst arrived in this process: to the moment when the sink got them
- * (processing), and to
- * the moment when it has acknowledged them (end to end). Rows of one burst share their arrival, so the books hold runs of rows, not rows,
- * and the
- * clock is read once per burst.
+ * (processing), and to the moment when it has acknowledged them (end to end). Rows of one burst share their arrival, so the books hold runs
+ * of rows, not rows, and the clock is read once per burst.
  */
 export class LatencyMeter {
   readonly processing: Histogram

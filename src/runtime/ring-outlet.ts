@@ -9,8 +9,8 @@ import { CONTROL_BYTES, DATA, writePolicy } from './control-frame.ts'
 
 /**
  * One outgoing edge. A record goes straight into the ring; when the ring is full, into memory of the task's own, and from then on
- * everything does until
- * that is empty again, so that order holds. The task sees `outputFull` and reads nothing meanwhile. So emission never fails half-way.
+ * everything does until that is empty again, so that order holds. The task sees `outputFull` and reads nothing meanwhile. So emission never
+ * fails half-way.
  */
 export class RingOutlet implements RecordOutput {
   u8: Uint8Array

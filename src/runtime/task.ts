@@ -56,10 +56,8 @@ type Work = () => boolean
 
 /**
  * One chain of operators for one partition, as a state machine. `step` never blocks. Order of duties: move output on; finish what an
- * epoch's end or a
- * watermark has begun; seal a slice of state; read. Nothing waits for a checkpoint: the barrier freezes the list of changes, and rows of
- * the next epoch
- * flow while it is written.
+ * epoch's end or a watermark has begun; seal a slice of state; read. Nothing waits for a checkpoint: the barrier freezes the list of
+ * changes, and rows of the next epoch flow while it is written.
  */
 export class Task implements InputEvents {
   readonly id: string

@@ -1,7 +1,6 @@
 /**
  * The watermark of a task is the least of its inputs'. Inputs that have none are left out from the start; an idle one (NaN) does not count
- * until it
- * speaks again. Never goes back.
+ * until it speaks again. Never goes back.
  */
 export class WatermarkMerge {
   readonly #millis: Float64Array

@@ -4,8 +4,7 @@
  *   0 u8 operation (1 put, 2 delete) · 1 u8[3] zero · 4 i32 hash · 8 u32 keyLength · 12 u32 valueLength · 16 key · value
  *
  * Little-endian, not aligned; records follow each other without gaps. The order within an epoch matters only between records of one key:
- * all deletions
- * of an epoch stand before its puts.
+ * all deletions of an epoch stand before its puts.
  */
 export const PUT = 1
 export const DELETE = 2

@@ -9,8 +9,7 @@ import { TimeBuckets } from './time-buckets.ts'
  *
  * The tag says in which epoch the entry was last changed. The same dirty list serves "rows to emit at the barrier" and "rows to persist".
  * A checkpoint does not stop the flow: `beginSeal` freezes the list of epoch N, `sealSlice` writes it piece by piece, and an entry that is
- * about to
- * change again in epoch N+1 is written first (`markDirty`), so that the file holds the state as it was at the barrier.
+ * about to change again in epoch N+1 is written first (`markDirty`), so that the file holds the state as it was at the barrier.
  */
 
 export const TAG_OFFSET = 8
@@ -155,8 +154,8 @@ export class KeyedStore {
 
   /**
    * The barrier: what changed until now belongs to the epoch that ends. The epoch before must be sealed. `nextLog` takes the operations of
-   * the epoch that
-   * begins. Without a log nothing is written, but the list is still gone through, because blocks of removed entries wait in it.
+   * the epoch that begins. Without a log nothing is written, but the list is still gone through, because blocks of removed entries wait in
+   * it.
    */
   beginSeal(nextLog: ChangeLog | null): void {
     if (this.sealing) throw new Error('the epoch before is still being sealed')

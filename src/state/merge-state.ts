@@ -13,8 +13,7 @@ export type EntryVisitor = (
 
 /**
  * The entries that a sequence of state files leads to, oldest file first. Reads the newest first, so that of each key only the last value
- * is looked at. Blocks;
- * takes memory for the keys, not for the values.
+ * is looked at. Blocks; takes memory for the keys, not for the values.
  */
 export const mergeStateFiles = (files: readonly { readonly path: string; readonly file: StateFile }[], visit: EntryVisitor): void => {
   const arena = new Arena()

@@ -1,7 +1,6 @@
 /**
  * When state is due: handles chained by the millisecond at which they end, and a heap over the distinct ends only. A window of a million
- * keys
- * is one bucket. The chain's links stand in the entries themselves, so a key costs nothing here beyond its bucket.
+ * keys is one bucket. The chain's links stand in the entries themselves, so a key costs nothing here beyond its bucket.
  */
 export class TimeBuckets {
   readonly #buckets = new Map<number, Bucket>()

@@ -9,8 +9,7 @@ const makeRing = (capacity: number, startPosition = 0, poison = true) => {
 }
 
 // Goal: what goes in comes out, once, in order, whole, at every size, fill and position. Method: random steps against a queue, by seed, on
-// tiny rings
-// that start just below the point where positions wrap.
+// tiny rings that start just below the point where positions wrap.
 describe('ring', () => {
   test.each([1, 2, 3, 4, 5, 6])('gives back what was put in, seed %i', seed => {
     const random = seededRandom(seed)

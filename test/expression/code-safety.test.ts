@@ -7,8 +7,7 @@ import { type DataType, field, structType } from '../../src/record/data-type.ts'
 import { overObjects, overRecords } from './golden/evaluate.ts'
 
 // Goal: names and literals of users are data, whatever stands in them, and never become code. Method: the worst ones in every place where a
-// name or a literal
-// comes near generated code; each that got in would throw, or leave `hacked` behind.
+// name or a literal comes near generated code; each that got in would throw, or leave `hacked` behind.
 
 const dollar = '$'
 const hostile = [

@@ -9,9 +9,8 @@ import { captureFunction, loadFunction, registerModuleFunction, type UserFunctio
 import { overObjects, overRecords } from './golden/evaluate.ts'
 
 // Goal: a function that uses nothing from around it works on any thread, and any other is refused where it is defined, with the name that
-// is missing.
-// Method: functions made from text, as the tools that users run leave it (what this file's own compiler does to a closure does not matter
-// then).
+// is missing. Method: functions made from text, as the tools that users run leave it (what this file's own compiler does to a closure does
+// not matter then).
 
 const made = (text: string): UserFunction => new Function(`return (${text})`)() as UserFunction
 

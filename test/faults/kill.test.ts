@@ -5,8 +5,7 @@ import { addFile, type CountFolders, CountRun, countFolders, eventFiles, expecte
 
 /**
  * Kills a program with SIGKILL at random moments while its input grows, starts it again each time, and at last lets it finish. What a
- * reader of its output sees then is
- * exactly what was counted, each window and key once. KILLS=20 for a longer run, SEED to run one again.
+ * reader of its output sees then is exactly what was counted, each window and key once. KILLS=20 for a longer run, SEED to run one again.
  */
 const KILLS = Number(process.env.KILLS ?? 2)
 

@@ -9,8 +9,7 @@ import { seeds } from '../support/random-rows.ts'
 import { cutRandomly, eventSchema, randomEvents } from './events.ts'
 
 // Goal: an operator gives the same rows however it is interrupted. Method: every operator and some chains, random rows in random epochs of
-// every mode, through
-// the torture kit: an output that is full every other call, and a checkpoint and a new instance after every step.
+// every mode, through the torture kit: an output that is full every other call, and a checkpoint and a new instance after every step.
 
 const events = source(eventSchema)
 const timed = watermark(events, 'at', 1000)

@@ -6,8 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 // Goal: what users install works without this repository. Method: both packages are packed and installed into an empty folder; programs in
-// JavaScript and in
-// TypeScript run there, from the installed files alone.
+// JavaScript and in TypeScript run there, from the installed files alone.
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'walkway-package-'))

@@ -9,9 +9,8 @@ import { within } from '../support/within.ts'
 
 /**
  * One program, many lives: a windowed count over a file of disordered events, its masters, triggers, stops and restarts chosen by a seed.
- * However it was run, the
- * final rows are those of plain JavaScript over all events. With late events in the input, what is missing must have been late.
- * WALKWAY_SEEDS=200 runs as many; WALKWAY_SEED=17 runs that one.
+ * However it was run, the final rows are those of plain JavaScript over all events. With late events in the input, what is missing must
+ * have been late. WALKWAY_SEEDS=200 runs as many; WALKWAY_SEED=17 runs that one.
  */
 
 const variants = ['append', 'update', 'complete', 'distinct', 'joined'] as const

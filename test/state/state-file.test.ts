@@ -11,8 +11,7 @@ import { seeds } from '../support/random-rows.ts'
 import { ChangeList, hex, type StoredEntry } from './change-list.ts'
 
 // Goal: state files lead to the state that was, or are refused by name. Method: random epochs against a Map, read alone, merged, and merged
-// in steps;
-// then a small file cut at each length and with each byte changed.
+// in steps; then a small file cut at each length and with each byte changed.
 
 const folder = mkdtempSync(join(tmpdir(), 'walkway-state-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -7,8 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * A Kafka broker for tests: `KAFKA_BOOTSTRAP` if that is set, else Kafka 4.4 from Maven's jars, one for each test file, on a free port and
- * in a temporary folder. Null
- * where there is neither, which is said in one line.
+ * in a temporary folder. Null where there is neither, which is said in one line.
  */
 export interface KafkaBroker {
   readonly bootstrap: string

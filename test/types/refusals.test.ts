@@ -2,8 +2,7 @@ import { expect, test } from 'vitest'
 import { col, count, type DataFrame, sum, Trigger, udf, type WalkwaySession, when, window } from '../../src/index.ts'
 
 // Goal: mistakes that an editor can show are shown. Method: each line below is wrong, and `tsc -p test` fails if it compiles after all: an
-// expected error that
-// does not come is an error. None of it runs.
+// expected error that does not come is an error. None of it runs.
 
 const refusedTriggers = (df: DataFrame): void => {
   // @ts-expect-error: no such trigger

@@ -45,8 +45,7 @@ interface Topic {
 
 /**
  * Writes to Kafka, at least once: what comes while a request is under way goes into the next, so nothing waits for a timer. One request at
- * a time for each broker, so a
- * partition keeps its order when one is repeated.
+ * a time for each broker, so a partition keeps its order when one is repeated.
  */
 class KafkaWriter implements RecordWriterSink {
   readonly rows = 'records'

@@ -56,8 +56,7 @@ const nameOf = (topic: string, partition: number): string => `${topic}:${partiti
 
 /**
  * Reads partitions by offsets of its own, without a consumer group: one long poll per leading broker at a time, read ahead within bounds.
- * `poll` decodes record
- * batches straight into records.
+ * `poll` decodes record batches straight into records.
  */
 class KafkaReader implements RecordReader {
   readonly rows = 'records'

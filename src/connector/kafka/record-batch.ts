@@ -7,13 +7,11 @@ import { snappyDecode, snappyEncode } from './snappy.ts'
  * Kafka's record batch, version 2. Big-endian; varints are zigzag.
  *
  *    0 i64 base offset · 8 i32 length of what follows · 12 i32 leader epoch · 16 i8 magic 2 · 17 u32 CRC-32C of all from 21 on
- * 21 i16 attributes: compression (3 bits), timestamp type, transactional, control · 23 i32 last offset delta · 27 i64 base timestamp, ms ·
- *   35 i64 max timestamp
+ *   21 i16 attributes: compression (3 bits), timestamp type, transactional, control · 23 i32 last offset delta · 27 i64 base timestamp, ms · 35 i64 max timestamp
  *   43 i64 producer id · 51 i16 epoch · 53 i32 base sequence · 57 i32 record count · 61 records, compressed together
  *
  * A record: varint length · i8 attributes · varlong timestamp delta · varint offset delta · varint key length (−1: null) · key · varint
- * value length · value ·
- * varint header count · headers
+ * value length · value · varint header count · headers
  */
 const HEADER_BYTES = 61
 const CRC_FROM = 21
@@ -31,8 +29,7 @@ const int64 = (bytes: Buffer, at: number): number => bytes.readInt32BE(at) * 429
 
 /**
  * Walks over the records of one fetched partition. After `next()` is true the fields describe one record; its key and value stand in
- * `bytes`. Nothing is allocated
- * per record. Records below `from` (a batch is fetched whole) and those of aborted transactions are left out.
+ * `bytes`. Nothing is allocated per record. Records below `from` (a batch is fetched whole) and those of aborted transactions are left out.
  */
 export class RecordCursor {
   /** Memory that key and value of the record at hand stand in. */

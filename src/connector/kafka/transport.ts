@@ -7,8 +7,7 @@ import type { ClusterOptions } from './kafka-options.ts'
 
 /**
  * kafkajs as transport: connections, authentication, metadata, versions. Its record codec, consumer and producer are not used. These
- * classes are private to it, but the
- * package is frozen at this version and has no `exports`; another version is refused.
+ * classes are private to it, but the package is frozen at this version and has no `exports`; another version is refused.
  */
 const KAFKAJS_VERSION = '2.2.4'
 const load = createRequire(import.meta.url)

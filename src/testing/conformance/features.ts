@@ -2,8 +2,7 @@ import { type Case, type Expr, type Mode, nodesOf, type Plan } from './format.ts
 
 /**
  * What this engine can do, in one place: everything else is skipped by name. When the engine learns something, its name is added here and
- * the
- * translation in `plan.ts` or `steps.ts`.
+ * the translation in `plan.ts` or `steps.ts`.
  */
 const tags = new Set([
   'real-time',

@@ -9,10 +9,8 @@ import { type Outcome, runCase } from './run-case.ts'
 
 /**
  * `npm run conformance -- FOLDER [--only TEXT] [--master local[2]] [--verbose]`: runs every case of every *.json of the folder, in each
- * mode that the case
- * allows, and the NEXMark queries if they are there. Names what failed and what was skipped, and closes with `N passed, N failed, N
- * skipped`.
- * Exit code 1 if anything failed, 2 if it was called wrongly.
+ * mode that the case allows, and the NEXMark queries if they are there. Names what failed and what was skipped, and closes with `N passed,
+ * N failed, N skipped`. Exit code 1 if anything failed, 2 if it was called wrongly.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -9,8 +9,7 @@ import type { TaskOutput } from '../../runtime/task-output.ts'
 
 /**
  * A task's output with room for one row, which it passes on at every other call only; or one that takes everything. It holds the task to
- * its promise to
- * pass no control on before the rows that came first.
+ * its promise to pass no control on before the rows that came first.
  */
 export class SlotOutput implements TaskOutput {
   readonly rows: UserRow[] = []

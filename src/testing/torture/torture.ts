@@ -4,10 +4,9 @@ import { type EpochResult, type RunOptions, type Scenario, undisturbed } from '.
 
 /**
  * Runs a scenario undisturbed, and again in every bad way that we know: an output with one slot that is full every other call, cursors and
- * bursts of a row or
- * two, state that goes through a checkpoint into a new instance after every step, rows as objects and as records. Each must put out the
- * same rows in each
- * epoch, drop the same ones, and keep as much state. Throws an Error that shows the first difference; returns the undisturbed run.
+ * bursts of a row or two, state that goes through a checkpoint into a new instance after every step, rows as objects and as records. Each
+ * must put out the same rows in each epoch, drop the same ones, and keep as much state. Throws an Error that shows the first difference;
+ * returns the undisturbed run.
  *
  * In real time a row is late or not by the rows before it in its burst, so bursts are one row in all runs of a scenario that has an epoch
  * in real time.

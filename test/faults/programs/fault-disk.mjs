@@ -1,6 +1,6 @@
 // Loaded before a program (node --import): numbers every change to the disk below some folders and, at one of them, kills the process, or
-// fails as a full disk does.
-// FAULT_DISK: { folders, kill?: n, half?: boolean, full?: { from, until } }. At the exit the number of changes goes to stderr.
+// fails as a full disk does. FAULT_DISK: { folders, kill?: n, half?: boolean, full?: { from, until } }. At the exit the number of changes
+// goes to stderr.
 import { fsyncSync } from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
