@@ -4,8 +4,8 @@ import type { DataType } from '../record/data-type.ts'
  * Grouping keys in one canonical form, so that equal keys are equal bytes and the bytes can be read back:
  *
  *   null bits, one a leaf, in as many times 8 bytes as they need, if any leaf is nullable
- *   8 bytes a leaf: int32 and boolean extended to int64 by sign; int64; double (−0 as 0, one NaN); timestamp as double micros; decimals as int64,
- *     above 18 digits as two slots; strings and binaries as u32 offset from the key's start and u32 length
+ *   8 bytes a leaf: int32 and boolean extended to int64 by sign; int64; double (−0 as 0, one NaN); timestamp as double micros;
+ *     decimals as int64, above 18 digits as two slots; strings and binaries as u32 offset from the key's start and u32 length
  *   the bytes of strings and binaries in turn, the whole padded with zeros to 8
  *
  * A null leaf has a zero slot.

@@ -154,7 +154,8 @@ export const brokenLinks = (files: Files, exists: (path: string) => boolean): st
       else if (anchor !== undefined && !anchorsOf(files.get(target) ?? '').has(anchor)) wrong.push(`${path}: there is no heading ${link}`)
     }
     for (const [, name] of prose.matchAll(/`((?:src|test|bench|docs|examples|native-free-buffers)\/[\w./-]+)`/g)) {
-      if (!exists(name.replace(/\/$/, ''))) wrong.push(`${path}: there is no ${name}`)
+      // From the top, or from the package that the document belongs to.
+      if (![name, join(dirname(path), name)].some(named => exists(named.replace(/\/$/, '')))) wrong.push(`${path}: there is no ${name}`)
     }
   }
   return wrong
@@ -176,8 +177,7 @@ export type Allowance = Readonly<Record<string, string>>
 
 /**
  * Words that stand in code of `src` outside the files allowed, and files allowed for nothing. `describe` of a connector is called by the
- * coordinator and
- * may wait.
+ * coordinator and may wait.
  */
 export const misplaced = (files: Files, word: RegExp, allowed: Allowance): string[] => {
   const wrong: string[] = []

@@ -7,7 +7,8 @@ import { snappyDecode, snappyEncode } from './snappy.ts'
  * Kafka's record batch, version 2. Big-endian; varints are zigzag.
  *
  *    0 i64 base offset · 8 i32 length of what follows · 12 i32 leader epoch · 16 i8 magic 2 · 17 u32 CRC-32C of all from 21 on
- *   21 i16 attributes: compression (3 bits), timestamp type, transactional, control · 23 i32 last offset delta · 27 i64 base timestamp, ms · 35 i64 max timestamp
+ *   21 i16 attributes: compression (3 bits), timestamp type, transactional, control · 23 i32 last offset delta
+ *   27 i64 base timestamp, ms · 35 i64 max timestamp
  *   43 i64 producer id · 51 i16 epoch · 53 i32 base sequence · 57 i32 record count · 61 records, compressed together
  *
  * A record: varint length · i8 attributes · varlong timestamp delta · varint offset delta · varint key length (−1: null) · key · varint
