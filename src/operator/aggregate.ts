@@ -114,7 +114,7 @@ export class Aggregate implements StatefulOperator {
   }
 
   finishEpoch(policy: EpochPolicy, budget: number): boolean {
-    if (policy.mode === 'batch' || this.#outputMode === 'complete') return this.#emitAll(policy, budget)
+    if (policy.mode === 'batch' || this.#outputMode === 'complete') return this.#emitAll(budget)
     if (policy.mode === 'realTime') return true
     if (this.#outputMode === 'update' && !this.#emitDirty(budget)) return false
     if (!this.#evict(policy.evictMillis, budget)) return false
@@ -153,10 +153,17 @@ export class Aggregate implements StatefulOperator {
     return true
   }
 
-  #emitAll(policy: EpochPolicy, budget: number): boolean {
-    const { keys } = this.#spec
-    // SQL: totals over no rows at all are one row, where there are no keys.
-    if (keys.length === 0 && this.store.size === 0 && policy.mode === 'batch') this.store.insert(0, new Uint8Array(8), 0, 8, 0)
+  /** SQL: totals over no rows at all are one row, where there are no keys. The group is there only while it is emitted. */
+  #emitNothing(): boolean {
+    if (this.#isFull()) return false
+    const handle = this.store.insert(0, new Uint8Array(8), 0, 8, 0)
+    this.emit(handle)
+    this.store.remove(handle)
+    return true
+  }
+
+  #emitAll(budget: number): boolean {
+    if (this.#spec.keys.length === 0 && this.store.size === 0) return this.#emitNothing()
     this.#scan ??= this.store.index.cursor()
     for (let left = budget; ; ) {
       if (left-- <= 0 || this.#isFull()) return false

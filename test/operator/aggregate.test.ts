@@ -55,7 +55,7 @@ describe('types', () => {
 
   test.each([
     ['sum', { kind: 'boolean' }],
-    ['avg', { kind: 'timestamp' }],
+    ['avg', { kind: 'boolean' }],
     ['sum', { kind: 'date' }],
   ] as [string, DataType][])('%s of %o is refused', (name, type) => {
     expect(() => typeOf(type, name)).toThrow('[DATATYPE_MISMATCH]')
