@@ -88,6 +88,8 @@ export class QueryRun {
   #failures: number[] = []
   #compactor: Compactor | null = null
   #flushRequests = 0
+  /** How many of them the end of a real-time epoch has answered. One that comes between two epochs must not be forgotten. */
+  #flushesAnswered = 0
   #message = 'Initializing'
 
   constructor(options: QueryOptions, prepared: PreparedQuery) {
@@ -472,8 +474,8 @@ export class QueryRun {
     attempt.beginEpoch(policy, null)
     for (;;) {
       const { intervalMillis } = this.#trigger.kind === 'realTime' ? this.#trigger : { intervalMillis: 0 }
-      const flushes = this.#flushRequests
-      await attempt.race(this.#pause(intervalMillis, flushes))
+      await attempt.race(this.#pause(intervalMillis, this.#flushesAnswered))
+      this.#flushesAnswered = this.#flushRequests
       const goesOn = this.#trigger.kind === 'realTime' && !this.#stopping
       attempt.command({ kind: 'end', epoch: policy.epoch })
       const ended = { policy, outcome, begun }
