@@ -64,6 +64,8 @@ export class StatusLine implements Disposable {
 
   #refresh(): void {
     const progress = this.#progress
+    // 1970 in the first epoch: no payment had been seen yet.
+    const watermark = progress?.eventTime.watermark
     this.#latencies = this.#query?.latencies ?? this.#latencies
     const latency = this.#latencies?.e2eLatencyMs
     const text = [
@@ -71,7 +73,7 @@ export class StatusLine implements Disposable {
       `${Math.round(progress?.inputRowsPerSecond ?? 0)}/s`,
       latency === undefined ? 'starting' : `p50 ${millis(latency.p50)}  p99 ${millis(latency.p99)}  p99.9 ${millis(latency.p999)}`,
       `epoch ${progress?.batchId ?? '-'}`,
-      `watermark ${progress?.eventTime.watermark?.slice(11, 23) ?? '-'}`,
+      `watermark ${watermark === undefined || watermark.startsWith('1970') ? '-' : watermark.slice(11, 23)}`,
     ].join(' | ')
     if (this.#isTerminal) process.stdout.write(`\r\x1b[K${text.slice(0, process.stdout.columns - 1)}`)
     else console.log(text)
