@@ -8,8 +8,8 @@ import { WalkwaySession } from '../../src/index.ts'
 import { type KafkaBroker, startBroker } from '../support/kafka-broker.ts'
 import { startExample } from './run-example.ts'
 
-// Goal: the three queries from topic to topic lose nothing, in both modes and over a restart. Method: the example as a user starts it, stopped and started again
-// on its checkpoint; kafkajs's producer on one side, a batch over the output topic on the other.
+// Goal: the three queries from topic to topic lose nothing, in both modes and over a restart. Method: the example as a user starts it, stopped
+// and started again on its checkpoint; kafkajs's producer on one side, a batch over the output topic on the other.
 
 const { Kafka, logLevel } = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 const RECORDS = 300
