@@ -8,8 +8,8 @@ import { WalkwaySession } from '../../src/index.ts'
 import { type KafkaBroker, startBroker } from '../support/kafka-broker.ts'
 import { startExample } from './run-example.ts'
 
-// Goal: the three queries from topic to topic lose nothing, in both modes and over a restart. Method: the example as a user starts it, stopped
-// and started again on its checkpoint; kafkajs's producer on one side, a batch over the output topic on the other.
+// Goal: the three queries from topic to topic lose nothing, in both modes and over a restart. Method: the example as a user starts it,
+// stopped and started again on its checkpoint; kafkajs's producer on one side, a batch over the output topic on the other.
 
 const { Kafka, logLevel } = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 const RECORDS = 300
@@ -57,7 +57,7 @@ const missing = (query: string, out: readonly string[], to: number): string[] =>
 
 const cases = ['A', 'B', 'C'].flatMap(query => ['realTime', 'microBatch'].map(mode => [query, mode] as const))
 
-test.each(cases)('query %s, %s', { timeout: 120_000 }, async (query, mode, context) => {
+test.for(cases)('query %s, %s', { timeout: 120_000 }, async ([query, mode], context) => {
   if (broker === null) return context.skip()
   const [from, to] = ['in', 'out'].map(end => `walkway-${query}-${mode}-${end}-${process.pid}-${Date.now()}`)
   await admin.createTopics({ topics: [from, to].map(topic => ({ topic, numPartitions: 4 })), waitForLeaders: true })
