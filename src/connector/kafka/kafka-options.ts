@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { EngineError } from '../../base/errors.ts'
 import type { ConnectorOptions } from '../connector.ts'
-import { choiceOption, numberOption, optionOf, requiredOption } from '../options.ts'
+import { booleanOption, choiceOption, numberOption, optionOf, requiredOption } from '../options.ts'
 import type { Compression } from './record-batch.ts'
 
 /** How to reach a cluster; what kafkajs takes. */
@@ -99,13 +99,23 @@ export type Subscription =
   | { readonly kind: 'pattern'; readonly pattern: RegExp }
   | { readonly kind: 'assign'; readonly partitions: Readonly<Record<string, readonly number[]>> }
 
+type ByPartition = Readonly<Record<string, Readonly<Record<string, number>>>>
+
 /** Where reading begins or ends: everywhere alike, or by partition (−2 earliest, −1 latest). */
-export type OffsetChoice = 'earliest' | 'latest' | Readonly<Record<string, Readonly<Record<string, number>>>>
+export type OffsetChoice = 'earliest' | 'latest' | ByPartition
+
+/** The same by time: the first record that is not older than so many millis since 1970, everywhere or by partition. It goes before offsets. */
+export type TimeChoice = number | ByPartition | null
 
 export interface KafkaSourceOptions extends ClusterOptions {
   readonly subscription: Subscription
   readonly startingOffsets: OffsetChoice
+  readonly startingTimes: TimeChoice
+  /** What becomes of a partition without a record that late: an error, or only what is yet to come is read. */
+  readonly withoutLater: 'error' | 'latest'
   readonly endingOffsets: OffsetChoice
+  readonly endingTimes: TimeChoice
+  readonly includeHeaders: boolean
   readonly failOnDataLoss: boolean
   readonly maxOffsetsPerTrigger: number
   readonly maxWaitMillis: number
@@ -113,8 +123,10 @@ export interface KafkaSourceOptions extends ClusterOptions {
 }
 
 export const kafkaSourceOptions = (options: ConnectorOptions, streaming: boolean): KafkaSourceOptions => {
-  if (choiceOption(options, 'includeHeaders', 'false', ['true', 'false']) === 'true') {
-    throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'includeHeaders: a column of arrays' })
+  const endings = ['endingOffsets', 'endingTimestamp', 'endingOffsetsByTimestamp']
+  for (const option of streaming ? endings : []) {
+    const value = optionOf(options, option)
+    if (value !== undefined) throw new EngineError('BAD_OPTION', { option, value, expected: 'left out: a stream has no end' })
   }
   if (optionOf(options, 'minPartitions') !== undefined)
     throw new EngineError('BAD_OPTION', {
@@ -122,12 +134,22 @@ export const kafkaSourceOptions = (options: ConnectorOptions, streaming: boolean
       value: String(optionOf(options, 'minPartitions')),
       expected: 'left out: one reader takes all partitions',
     })
+  const startingOffsets = offsetsOf(options, 'startingOffsets', streaming ? 'latest' : 'earliest')
+  const endingOffsets = offsetsOf(options, 'endingOffsets', 'latest')
+  if (!streaming && startingOffsets === 'latest')
+    throw new EngineError('BAD_OPTION', { option: 'startingOffsets', value: 'latest', expected: 'something else: a batch would be empty' })
+  if (endingOffsets === 'earliest')
+    throw new EngineError('BAD_OPTION', { option: 'endingOffsets', value: 'earliest', expected: 'something else: a batch would be empty' })
   return {
     ...clusterOptions(options),
     subscription: subscriptionOf(options),
-    startingOffsets: offsetsOf(options, 'startingOffsets', streaming ? 'latest' : 'earliest'),
-    endingOffsets: offsetsOf(options, 'endingOffsets', 'latest'),
-    failOnDataLoss: choiceOption(options, 'failOnDataLoss', 'true', ['true', 'false']) === 'true',
+    startingOffsets,
+    startingTimes: timesOf(options, 'startingTimestamp', 'startingOffsetsByTimestamp'),
+    withoutLater: choiceOption(options, 'startingOffsetsByTimestampStrategy', 'error', ['error', 'latest']),
+    endingOffsets,
+    endingTimes: timesOf(options, 'endingTimestamp', 'endingOffsetsByTimestamp'),
+    includeHeaders: includesHeaders(options),
+    failOnDataLoss: booleanOption(options, 'failOnDataLoss', true),
     maxOffsetsPerTrigger: numberOption(options, 'maxOffsetsPerTrigger', Number.POSITIVE_INFINITY, 1),
     maxWaitMillis: numberOption(options, 'kafka.fetch.max.wait.ms', 100, 1),
     partitionFetchBytes: numberOption(options, 'kafka.max.partition.fetch.bytes', 1024 * 1024, 1),
@@ -182,6 +204,24 @@ const offsetsOf = (options: ConnectorOptions, name: string, otherwise: OffsetCho
   return offsets
 }
 
+const timesOf = (options: ConnectorOptions, everywhere: string, byPartition: string): TimeChoice => {
+  if (optionOf(options, everywhere) !== undefined) return numberOption(options, everywhere, 0)
+  const text = optionOf(options, byPartition)
+  if (text === undefined) return null
+  const times = parseJson(byPartition, text) as Record<string, Record<string, number>>
+  const isMap = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && Object.values(value).every(time => Number.isSafeInteger(time) && (time as number) >= 0)
+  if (!Object.values(times).every(isMap))
+    throw new EngineError('BAD_OPTION', {
+      option: byPartition,
+      value: text,
+      expected: '{"topic": {"0": 1700000000000}}, millis since 1970',
+    })
+  return times
+}
+
+export const includesHeaders = (options: ConnectorOptions): boolean => booleanOption(options, 'includeHeaders', false)
+
 const parseJson = (option: string, text: string): object => {
   try {
     const value: unknown = JSON.parse(text)
@@ -193,7 +233,7 @@ const parseJson = (option: string, text: string): object => {
 }
 
 export interface KafkaSinkOptions extends ClusterOptions {
-  /** Where rows without a topic of their own go. */
+  /** Where all rows go, whatever their column topic says, as in Spark; null: to the topic that the column names. */
   readonly topic: string | null
   readonly compression: Compression
   readonly requestBytes: number

@@ -1,20 +1,22 @@
 import { EngineError } from '../../base/errors.ts'
-import type { StructType } from '../../record/data-type.ts'
-import { typeName } from '../../record/data-type.ts'
+import { type StructType, sameType, typeName } from '../../record/data-type.ts'
 import type { RecordBuffer } from '../../record/record-buffer.ts'
 import { RowLayout } from '../../record/row-layout.ts'
 import { RowView } from '../../record/row-view.ts'
 import type { RecordWriterSink, SinkConnector, SinkContext, SinkToken } from '../connector.ts'
 import { Ticket } from '../connector.ts'
 import { ticketOf } from '../promise-ticket.ts'
+import { headersType } from './headers.ts'
 import { type KafkaSinkOptions, kafkaSinkOptions } from './kafka-options.ts'
 import { partitionOfKey } from './murmur2.ts'
-import { BatchBuilder } from './record-batch.ts'
-import { codeName, isPassingCode, MESSAGE_TOO_LARGE, produceRecords } from './requests.ts'
+import { BatchBuilder, RecordCursor } from './record-batch.ts'
+import { codeName, isPassingCode, MESSAGE_TOO_LARGE, produceRecords, RECORD_LIST_TOO_LARGE } from './requests.ts'
 import { isPassing, KafkaCluster } from './transport.ts'
 
 /** Rows that wait to be sent; beyond that the sink takes no more until some have been acknowledged. */
 const MOST_WAITING_BYTES = 32 * 1024 * 1024
+/** The most of one request, however many partitions it is for: brokers close the connection on one of 100 MB. */
+const MOST_REQUEST_BYTES = 8 * 1024 * 1024
 
 /** An epoch whose rows are not all acknowledged yet. */
 interface Preparation {
@@ -25,6 +27,8 @@ interface Preparation {
 interface Batch {
   readonly bytes: Buffer
   readonly rows: number
+  /** What its rows count for in the bytes that wait. */
+  readonly charge: number
   readonly waiting: Preparation[]
   failingSince: number
 }
@@ -33,8 +37,11 @@ interface Partition {
   readonly topic: string
   readonly partition: number
   builder: BatchBuilder | null
-  /** Full ones, oldest first; the first may be on its way. */
+  charge: number
+  /** Full ones, oldest first. */
   readonly batches: Batch[]
+  /** The first is on its way, perhaps to a broker that leads no more: it is sent nowhere else until that is settled. */
+  isSending: boolean
 }
 
 interface Topic {
@@ -57,6 +64,7 @@ class KafkaWriter implements RecordWriterSink {
   readonly #valueLeaf: number
   readonly #topicLeaf: number
   readonly #partitionLeaf: number
+  readonly #headersLeaf: number
   readonly #topics = new Map<string, Topic>()
   readonly #loading = new Set<string>()
   /** Brokers with a request under way. */
@@ -65,6 +73,7 @@ class KafkaWriter implements RecordWriterSink {
   #failure: unknown = null
   #closed = false
   #waitingBytes = 0
+  #turn = 0
   #offered = 0
   #acknowledged = 0
 
@@ -77,7 +86,8 @@ class KafkaWriter implements RecordWriterSink {
     this.#view = new RowView(layout)
     this.#keyLeaf = leaf('key')
     this.#valueLeaf = leaf('value')
-    this.#topicLeaf = leaf('topic')
+    this.#topicLeaf = this.#options.topic === null ? leaf('topic') : -1
+    this.#headersLeaf = leaf('headers')
     this.#partitionLeaf = leaf('partition')
   }
 
@@ -158,12 +168,15 @@ class KafkaWriter implements RecordWriterSink {
     const valueLength = isNull(this.#valueLeaf) ? -1 : view.bytesLength(this.#valueLeaf)
     const valueOffset = valueLength < 0 ? 0 : view.bytesOffset(this.#valueLeaf)
     const partition = topic.partitions[this.#choose(topic, name, rows.u8, keyOffset, keyLength)]
-    const bytes = BatchBuilder.recordBytes(keyLength, valueLength)
+    const headersLength = isNull(this.#headersLeaf) ? 0 : view.bytesLength(this.#headersLeaf)
+    const headersOffset = headersLength === 0 ? 0 : view.bytesOffset(this.#headersLeaf)
+    const bytes = BatchBuilder.recordBytes(keyLength, valueLength, headersLength)
     const { requestBytes } = this.#options
     if (bytes + 61 > requestBytes) throw new EngineError('KAFKA_RECORD_TOO_LARGE', { topic: name, bytes, limit: requestBytes })
     if (partition.builder !== null && partition.builder.size + bytes > requestBytes) this.#seal(partition)
     partition.builder ??= new BatchBuilder()
-    partition.builder.append(millis, rows.u8, keyOffset, keyLength, valueOffset, valueLength)
+    partition.builder.append(millis, rows.u8, keyOffset, keyLength, valueOffset, valueLength, headersOffset, headersLength)
+    partition.charge += bytes
     this.#waitingBytes += bytes
     this.#offered++
     return true
@@ -182,8 +195,31 @@ class KafkaWriter implements RecordWriterSink {
   #seal(partition: Partition): void {
     const { builder } = partition
     if (builder === null) return
+    partition.batches.push(this.#batch(builder, partition.charge, []))
     partition.builder = null
-    partition.batches.push({ bytes: builder.finish(this.#options.compression), rows: builder.count, waiting: [], failingSince: 0 })
+    partition.charge = 0
+  }
+
+  #batch(builder: BatchBuilder, charge: number, waiting: Preparation[]): Batch {
+    return { bytes: builder.finish(this.#options.compression), rows: builder.count, charge, waiting, failingSince: 0 }
+  }
+
+  /** A topic may take less than a request: its two halves go instead. Throws KAFKA_RECORD_TOO_LARGE for a single record. */
+  #split(partition: Partition): void {
+    const batch = partition.batches[0]
+    if (batch.rows === 1) {
+      const { topic } = partition
+      throw new EngineError('KAFKA_RECORD_TOO_LARGE', { topic, bytes: batch.bytes.length, limit: 'its max.message.bytes' })
+    }
+    const halves = [new BatchBuilder(), new BatchBuilder()]
+    const cursor = new RecordCursor(batch.bytes, 0, [], `${partition.topic}:${partition.partition}`)
+    for (let i = 0; cursor.next(); i++) {
+      const { timestampMillis, bytes, keyOffset, keyLength, valueOffset, valueLength, headersOffset, headersLength } = cursor
+      const half = halves[2 * i < batch.rows ? 0 : 1]
+      half.append(timestampMillis, bytes, keyOffset, keyLength, valueOffset, valueLength, headersOffset, headersLength)
+    }
+    for (const preparation of batch.waiting) preparation.remaining++
+    partition.batches.splice(0, 1, ...halves.map(half => this.#batch(half, batch.charge / 2, [...batch.waiting])))
   }
 
   async #load(name: string): Promise<void> {
@@ -192,7 +228,16 @@ class KafkaWriter implements RecordWriterSink {
       await this.#cluster.addTopics([name])
       const partitions = this.#cluster
         .partitionsOf(name)
-        .map(({ partitionId }): Partition => ({ topic: name, partition: partitionId, builder: null, batches: [] }))
+        .map(
+          ({ partitionId }): Partition => ({
+            topic: name,
+            partition: partitionId,
+            builder: null,
+            charge: 0,
+            batches: [],
+            isSending: false,
+          }),
+        )
         .sort((a, b) => a.partition - b.partition)
       this.#topics.set(name, { partitions, sticky: 0 })
     } finally {
@@ -207,7 +252,7 @@ class KafkaWriter implements RecordWriterSink {
     const byLeader = new Map<number, Partition[]>()
     for (const topic of this.#topics.values()) {
       for (const partition of topic.partitions) {
-        if (partition.builder === null && partition.batches.length === 0) continue
+        if (partition.isSending || (partition.builder === null && partition.batches.length === 0)) continue
         const leader = this.#leaderOf(partition)
         if (this.#busy.has(leader)) continue
         byLeader.set(leader, [...(byLeader.get(leader) ?? []), partition])
@@ -217,15 +262,33 @@ class KafkaWriter implements RecordWriterSink {
     for (const [leader, partitions] of byLeader) {
       this.#busy.add(leader)
       sent = true
-      for (const partition of partitions) if (partition.batches.length === 0) this.#seal(partition)
-      void this.#request(leader, partitions)
+      const picked = this.#pick(partitions)
+      for (const partition of picked) partition.isSending = true
+      void this.#request(leader, picked)
         .catch(error => this.#fail(error))
         .finally(() => {
+          for (const partition of picked) partition.isSending = false
           this.#busy.delete(leader)
+          // At once, not when the task comes round to it: this is the time between two requests.
+          if (!this.#closed && this.#failure === null) this.#send()
           this.#wake()
         })
     }
     return sent
+  }
+
+  /** Those whose oldest batches fit into one request, by turns. */
+  #pick(partitions: readonly Partition[]): Partition[] {
+    const picked: Partition[] = []
+    let bytes = 0
+    this.#turn++
+    for (let i = 0; i < partitions.length && bytes < MOST_REQUEST_BYTES; i++) {
+      const partition = partitions[(this.#turn + i) % partitions.length]
+      if (partition.batches.length === 0) this.#seal(partition)
+      bytes += partition.batches[0].bytes.length
+      picked.push(partition)
+    }
+    return picked
   }
 
   #leaderOf({ topic, partition }: Partition): number {
@@ -246,13 +309,8 @@ class KafkaWriter implements RecordWriterSink {
         // A partition that is missing from the answer was not written: kafkajs calls that success.
         const code = codes.get(`${partition.topic}:${partition.partition}`)
         if (code === 0) this.#acknowledge(partition)
-        else if (code === MESSAGE_TOO_LARGE) {
-          throw new EngineError('KAFKA_RECORD_TOO_LARGE', {
-            topic: partition.topic,
-            bytes: partition.batches[0].bytes.length,
-            limit: 'its max.message.bytes',
-          })
-        } else if (code === undefined || isPassingCode(code)) faults.push([partition, code === undefined ? 'no answer' : codeName(code)])
+        else if (code === MESSAGE_TOO_LARGE || code === RECORD_LIST_TOO_LARGE) this.#split(partition)
+        else if (code === undefined || isPassingCode(code)) faults.push([partition, code === undefined ? 'no answer' : codeName(code)])
         else throw this.#undelivered(partition, codeName(code))
       }
     } catch (error) {
@@ -275,8 +333,7 @@ class KafkaWriter implements RecordWriterSink {
     const batch = partition.batches.shift()
     if (batch === undefined) return
     this.#acknowledged += batch.rows
-    // Builders count the most that a record can take, batches what it took: all is well once nothing is waiting.
-    this.#waitingBytes = this.#acknowledged === this.#offered ? 0 : Math.max(0, this.#waitingBytes - batch.bytes.length)
+    this.#waitingBytes -= batch.charge
     for (const preparation of batch.waiting) if (--preparation.remaining === 0) preparation.ticket.complete(null)
   }
 
@@ -319,12 +376,12 @@ const checkSchema = (schema: StructType, topic: string | null): void => {
     if (found !== undefined && !(kinds as readonly string[]).includes(found.type.kind))
       throw refusal(name, kinds.join(' or '), typeName(found.type))
   }
-  if (find('headers') !== undefined)
-    throw refusal('headers', 'left out: headers are not supported yet', typeName(find('headers')?.type ?? { kind: 'null' }))
+  const headers = find('headers')
+  if (headers !== undefined && !sameType(headers.type, headersType)) throw refusal('headers', typeName(headersType), typeName(headers.type))
   if (topic === null && find('topic') === undefined) throw new EngineError('KAFKA_NO_TOPIC', {})
 }
 
-/** `kafka`: columns value, and if they are there key, topic and partition; options topic, kafka.*. */
+/** `kafka`: columns value, and if they are there key, topic, partition and headers; options topic, kafka.*. */
 export const kafkaSink: SinkConnector = {
   name: 'kafka',
   describe: async (options, schema) => {

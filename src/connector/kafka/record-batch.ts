@@ -1,5 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { EngineError } from '../../base/errors.ts'
+import { copyBytes } from '../../record/strings.ts'
 import { crc32c } from './crc32c.ts'
 import { snappyDecode, snappyEncode } from './snappy.ts'
 
@@ -44,6 +45,10 @@ export class RecordCursor {
   keyLength = -1
   valueOffset = 0
   valueLength = -1
+  /** The headers as they stand in the record, their count first; see `headers.ts`. */
+  headersOffset = 0
+  headersLength = 0
+  headerCount = 0
   /** Everything below has been walked over, or holds nothing: what to read next. */
   position: number
   readonly #source: Buffer
@@ -178,7 +183,10 @@ export class RecordCursor {
     this.valueLength = this.#varint()
     this.valueOffset = this.#at
     if (this.valueLength > 0) this.#at += this.valueLength
-    if (this.#at > end) throw this.#bad('a key or value that ends behind its record')
+    this.headersOffset = this.#at
+    this.headersLength = end - this.#at
+    if (this.headersLength <= 0) throw this.#bad('a key or value that ends behind its record')
+    this.headerCount = this.#varint()
     this.#at = end
   }
 
@@ -237,15 +245,24 @@ export class BatchBuilder {
   }
 
   /** The most that a record can add. */
-  static recordBytes(keyLength: number, valueLength: number): number {
-    return 40 + Math.max(0, keyLength) + Math.max(0, valueLength)
+  static recordBytes(keyLength: number, valueLength: number, headersLength: number): number {
+    return 40 + Math.max(0, keyLength) + Math.max(0, valueLength) + headersLength
   }
 
-  /** A length of −1 is null. */
-  append(millis: number, source: Uint8Array, keyOffset: number, keyLength: number, valueOffset: number, valueLength: number): void {
+  /** A length of −1 is null; headers, with their count, are as in a record, and none if their length is 0. */
+  append(
+    millis: number,
+    source: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    valueOffset: number,
+    valueLength: number,
+    headersOffset = 0,
+    headersLength = 0,
+  ): void {
     if (this.count === 0) this.#baseMillis = this.#maxMillis = millis
     if (millis > this.#maxMillis) this.#maxMillis = millis
-    const needed = this.#end + BatchBuilder.recordBytes(keyLength, valueLength)
+    const needed = this.#end + BatchBuilder.recordBytes(keyLength, valueLength, headersLength)
     if (needed > this.#bytes.length) this.#grow(needed)
     const delta = millis - this.#baseMillis
     const body =
@@ -256,15 +273,15 @@ export class BatchBuilder {
       Math.max(0, keyLength) +
       varintBytes(valueLength) +
       Math.max(0, valueLength) +
-      1
+      Math.max(1, headersLength)
     this.#varint(body)
     this.#bytes[this.#end++] = 0
     this.#varint(delta)
     this.#varint(this.count)
     this.#run(source, keyOffset, keyLength)
     this.#run(source, valueOffset, valueLength)
-    // No headers.
-    this.#bytes[this.#end++] = 0
+    if (headersLength === 0) this.#bytes[this.#end++] = 0
+    else this.#copy(source, headersOffset, headersLength)
     this.count++
   }
 
@@ -294,8 +311,11 @@ export class BatchBuilder {
 
   #run(source: Uint8Array, offset: number, length: number): void {
     this.#varint(length)
-    if (length <= 0) return
-    this.#bytes.set(source.subarray(offset, offset + length), this.#end)
+    if (length > 0) this.#copy(source, offset, length)
+  }
+
+  #copy(source: Uint8Array, offset: number, length: number): void {
+    copyBytes(source, offset, length, this.#bytes, this.#end)
     this.#end += length
   }
 

@@ -121,6 +121,7 @@ export const isPassingCode = (code: number): boolean => passing.has(code)
 export const OFFSET_OUT_OF_RANGE = 1
 export const UNKNOWN_TOPIC = 3
 export const MESSAGE_TOO_LARGE = 10
+export const RECORD_LIST_TOO_LARGE = 18
 
 const names: Readonly<Record<number, string>> = {
   1: 'OFFSET_OUT_OF_RANGE',

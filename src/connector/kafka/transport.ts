@@ -24,10 +24,17 @@ interface Response<T> {
   readonly parse: (decoded: T) => Promise<T>
 }
 
+interface Connection {
+  readonly socket?: net.Socket
+  rejectRequests(error: Error): void
+  disconnect(): Promise<unknown>
+}
+
 interface BrokerClient {
   readonly connectionPool: {
     readonly host: string
     readonly port: number
+    readonly pool: readonly Connection[]
     send<T>(protocol: { readonly request: Request; readonly response: Response<T>; readonly logResponseError: boolean }): Promise<T>
   }
   metadata(
@@ -57,7 +64,11 @@ interface ClusterClient {
     }[],
   ): Promise<readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>
   readonly targetTopics: Set<string>
-  readonly brokerPool: { withBroker<T>(call: (found: { readonly broker: BrokerClient }) => Promise<T>): Promise<T> }
+  readonly brokerPool: {
+    readonly brokers: Readonly<Record<string, BrokerClient>>
+    readonly seedBroker: BrokerClient | undefined
+    withBroker<T>(call: (found: { readonly broker: BrokerClient }) => Promise<T>): Promise<T | null>
+  }
 }
 
 /** What kafkajs says of its errors. */
@@ -126,6 +137,20 @@ const socketFactory = ({ host, port, ssl, onConnect }: SocketRequest): net.Socke
   return socket
 }
 
+/** Ends a broker's connections now. kafkajs would wait for what is under way, and on a dead line that is a request's whole time-out. */
+const hangUp = ({ connectionPool }: BrokerClient): void => {
+  for (const connection of connectionPool.pool) {
+    connection.rejectRequests(new NotAnswered('the connection was closed'))
+    connection.disconnect().catch(() => {})
+    connection.socket?.destroy(new Error('closed'))
+  }
+}
+
+/** Another try may go better. */
+class NotAnswered extends Error {
+  readonly retriable = true
+}
+
 const sleep = (millis: number): Promise<void> => new Promise(resolve => setTimeout(resolve, millis))
 
 export const EARLIEST = -2
@@ -169,6 +194,8 @@ export class KafkaCluster {
 
   async disconnect(): Promise<void> {
     this.#closed = true
+    const { brokers, seedBroker } = this.#client.brokerPool
+    for (const broker of new Set([...Object.values(brokers), seedBroker])) if (broker !== undefined) hangUp(broker)
     await this.#client.disconnect().catch(() => {})
   }
 
@@ -199,7 +226,11 @@ export class KafkaCluster {
 
   /** All topics but Kafka's own. */
   async topics(): Promise<string[]> {
-    const { topicMetadata } = await this.patiently(() => this.#client.brokerPool.withBroker(({ broker }) => broker.metadata([])))
+    const { topicMetadata } = await this.patiently(async () => {
+      const metadata = await this.#client.brokerPool.withBroker(({ broker }) => broker.metadata([]))
+      if (metadata === null) throw new NotAnswered('no broker told its topics')
+      return metadata
+    })
     return topicMetadata.map(({ topic }) => topic).filter(topic => !topic.startsWith('__'))
   }
 
@@ -228,6 +259,11 @@ export class KafkaCluster {
     }
   }
 
+  /** Stops asking for a topic: the metadata of all is refused while one of them does not exist. */
+  forgetTopic(topic: string): void {
+    this.#client.targetTopics.delete(topic)
+  }
+
   async refreshMetadata(): Promise<void> {
     await this.#client.refreshMetadata()
   }
@@ -236,7 +272,7 @@ export class KafkaCluster {
     return this.#client.findTopicPartitionMetadata(topic)
   }
 
-  /** Offsets of partitions at a time: EARLIEST, LATEST, or millis. */
+  /** Offsets of partitions at a time: EARLIEST, LATEST, or millis; then −1 where no record is that late. */
   async offsets(topic: string, partitions: readonly number[], at: number): Promise<Map<number, number>> {
     if (partitions.length === 0) return new Map()
     const request = {
@@ -244,7 +280,11 @@ export class KafkaCluster {
       partitions: partitions.map(partition => ({ partition })),
       ...(at === EARLIEST ? { fromBeginning: true } : { fromTimestamp: at }),
     }
-    const [answer] = await this.patiently(() => this.#client.fetchTopicsOffset([request]))
+    const answer = await this.patiently(async () => {
+      const [found] = await this.#client.fetchTopicsOffset([request])
+      if (found === undefined || found.partitions.length < partitions.length) throw new NotAnswered(`no leader of ${topic} is known`)
+      return found
+    })
     return new Map(answer.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
   }
 
@@ -266,7 +306,10 @@ export class KafkaCluster {
       })
     } catch (error) {
       // A connection that is closed, or a black hole, is made anew by the next call.
-      if (/Closed|RequestTimeout/.test(faultOf(error).name)) this.#client.removeBroker(broker.connectionPool)
+      if (/Closed|RequestTimeout/.test(faultOf(error).name)) {
+        this.#client.removeBroker(broker.connectionPool)
+        hangUp(broker)
+      }
       throw error
     }
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin, Kafka as KafkaClass, Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { decodeKafkaHeaders } from '../../../src/connector/kafka/headers.ts'
 import { type DataFrame, type Row, Trigger, type TriggerOptions, WalkwaySession } from '../../../src/index.ts'
 import { type KafkaBroker, startBroker } from '../../support/kafka-broker.ts'
 
@@ -264,22 +265,73 @@ describe('Kafka sink', () => {
     expect([...partitions.values()].every(({ size }) => size === 1)).toBe(true)
   })
 
-  test('the columns topic and partition win over the option and the key', async context => {
+  test('the option topic wins over the column, as in Spark; the column partition wins over the key', async context => {
     if (broker === null) return context.skip()
     const [first, second] = [await newTopic(2), await newTopic(2)]
-    await session
-      .createDataFrame(
-        [
-          { value: 'a', topic: second, partition: 1 },
-          { value: 'b', topic: null, partition: 0 },
-        ],
-        'value STRING, topic STRING, partition INT',
-      )
+    const rows = [
+      { key: 'same', value: 'a', topic: second, partition: 1 },
+      { key: 'same', value: 'b', topic: first, partition: 0 },
+    ]
+    const write = (options: Record<string, string>) =>
+      session
+        .createDataFrame(rows, 'key STRING, value STRING, topic STRING, partition INT')
+        .write.format('kafka')
+        .options({ 'kafka.bootstrap.servers': server(), ...options })
+        .save()
+    await write({})
+    expect(await written(second)).toEqual([['same', 'a', 1]])
+    expect(await written(first)).toEqual([['same', 'b', 0]])
+    const third = await newTopic(2)
+    await write({ topic: third })
+    expect((await written(third)).sort()).toEqual([
+      ['same', 'a', 1],
+      ['same', 'b', 0],
+    ])
+    expect(await written(first)).toHaveLength(1)
+  })
+
+  test('headers of another client pass through a query as they are, and none is null', async context => {
+    if (broker === null) return context.skip()
+    const [source, target] = [await newTopic(1), await newTopic(1)]
+    const headers = { trace: Buffer.from([0, 255, 7]), zwölf: 'text' }
+    await producer.send({ topic: source, messages: [{ value: 'with', headers }, { value: 'without' }] })
+    const read = (topic: string) => table(topic, { includeHeaders: 'true' })
+    await read(source)
+      .select('value', 'headers')
       .write.format('kafka')
-      .options({ 'kafka.bootstrap.servers': server(), topic: first })
+      .options({ 'kafka.bootstrap.servers': server(), topic: target })
       .save()
-    expect(await written(second)).toEqual([[null, 'a', 1]])
-    expect(await written(first)).toEqual([[null, 'b', 0]])
+    const rows = await read(target).collect()
+    expect(rows.map(row => text(row.value))).toEqual(['with', 'without'])
+    expect(decodeKafkaHeaders(rows[0].headers as Uint8Array)).toEqual([
+      { key: 'trace', value: Uint8Array.of(0, 255, 7) },
+      { key: 'zwölf', value: new TextEncoder().encode('text') },
+    ])
+    expect(rows[1].headers).toBeNull()
+    // And kafkajs reads them too.
+    const consumer = kafka.consumer({ groupId: target })
+    await consumer.connect()
+    await consumer.subscribe({ topic: target, fromBeginning: true })
+    const seen = await new Promise<unknown>(resolve => {
+      void consumer.run({ eachMessage: async ({ message }) => resolve(message.headers) })
+    })
+    await consumer.disconnect()
+    expect(seen).toMatchObject({ trace: Buffer.from([0, 255, 7]), zwölf: Buffer.from('text') })
+  })
+
+  test('a topic that takes less than we would send gets smaller batches; a single record that it refuses is a coded error', async context => {
+    if (broker === null) return context.skip()
+    const topic = await newTopic(1)
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: 2, name: topic, configEntries: [{ name: 'max.message.bytes', value: '20000' }] }],
+    })
+    const write = (rows: Row[]) =>
+      session.createDataFrame(rows, 'value STRING').write.format('kafka').options({ 'kafka.bootstrap.servers': server(), topic }).save()
+    const values = Array.from({ length: 200 }, (_, i) => `${i}:${'z'.repeat(1000)}`)
+    await write(values.map(value => ({ value })))
+    expect((await table(topic).collect()).map(({ value }) => text(value))).toEqual(values)
+    expect(await codeOf(write([{ value: 'x'.repeat(30_000) }]))).toBe('KAFKA_RECORD_TOO_LARGE')
   })
 
   test('what cannot be sent is refused by a code', async context => {
