@@ -1,85 +1,147 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, parse, resolve, sep } from 'node:path'
+
+/** One file of a stream of files. `partition`: the columns that the names of its folders give, as `day=1` does. */
+export interface ListedFile {
+  readonly path: string
+  /** Millis since 1970. */
+  readonly modified: number
+  readonly partition: Readonly<Record<string, string | null>>
+}
+
+export interface FileListOptions {
+  /** What comes later and is so much older than the newest file is left out. */
+  readonly maxAgeMillis: number
+  readonly latestFirst: boolean
+}
 
 /** Which files a stream of files consists of, in the order in which it reads them. Numbers never change: offsets are made of them. */
 export class FileList {
   readonly #path: string
   readonly #logPath: string | null
-  readonly files: string[] = []
+  readonly #options: FileListOptions
+  readonly files: ListedFile[] = []
   readonly #known = new Set<string>()
+  #newest = Number.NEGATIVE_INFINITY
 
   /** `metadataFolder`: where the list is kept, so that a replay sees the same files in the same order. */
-  constructor(path: string, metadataFolder: string | null) {
+  constructor(path: string, metadataFolder: string | null, options: FileListOptions) {
     this.#path = resolve(path)
+    this.#options = options
     this.#logPath = metadataFolder === null ? null : join(metadataFolder, 'files.jsonl')
     if (this.#logPath !== null && existsSync(this.#logPath)) {
       // A torn last line was never used in an offset: offsets are written after it is synced.
-      for (const line of readFileSync(this.#logPath, 'utf8').split('\n').slice(0, -1)) this.#add(JSON.parse(line) as string)
+      for (const line of readFileSync(this.#logPath, 'utf8').split('\n').slice(0, -1)) this.#add(JSON.parse(line) as ListedFile)
     }
   }
 
   #refreshing: Promise<void> = Promise.resolve()
 
   /**
-   * Looks for files that have come, oldest first, and makes the list durable before it returns. At most `most` new ones. One look at a
-   * time: two would both find a file.
+   * Looks for files that have come, and makes the list durable before it returns. At most `most` new ones. One look at a time: two would
+   * both find a file.
    */
-  refresh(most: number, latestFirst: boolean): Promise<void> {
-    const turn = this.#refreshing.then(() => this.#refresh(most, latestFirst))
+  refresh(most: number): Promise<void> {
+    const turn = this.#refreshing.then(() => this.#refresh(most))
     this.#refreshing = turn.catch(() => {})
     return turn
   }
 
-  async #refresh(most: number, latestFirst: boolean): Promise<void> {
-    const found = (await listFiles(this.#path)).filter(({ path }) => !this.#known.has(path))
+  async #refresh(most: number): Promise<void> {
+    if (most <= 0) return
+    const { maxAgeMillis, latestFirst } = this.#options
+    // All that a first look finds is taken; later ones go by the newest file, not by a clock, as Spark's do.
+    const oldest = this.#newest - maxAgeMillis
+    const found = (await listFiles(this.#path)).filter(({ path, modified }) => modified >= oldest && !this.#known.has(path))
     found.sort((a, b) => (latestFirst ? -1 : 1) * (a.modified - b.modified || (a.path < b.path ? -1 : 1)))
-    const fresh = found.slice(0, most).map(({ path }) => path)
+    const fresh = found.slice(0, most)
     if (fresh.length === 0) return
     if (this.#logPath !== null) {
       await mkdir(dirname(this.#logPath), { recursive: true })
       const file = await open(this.#logPath, 'a')
       try {
-        await file.write(fresh.map(path => `${JSON.stringify(path)}\n`).join(''))
+        await file.write(fresh.map(entry => `${JSON.stringify(entry)}\n`).join(''))
         await file.datasync()
       } finally {
         await file.close()
       }
     }
-    for (const path of fresh) this.#add(path)
+    for (const entry of fresh) this.#add(entry)
   }
 
-  #add(path: string): void {
-    this.files.push(path)
-    this.#known.add(path)
+  #add(entry: ListedFile): void {
+    this.files.push(entry)
+    this.#known.add(entry.path)
+    this.#newest = Math.max(this.#newest, entry.modified)
   }
 }
 
 /**
- * The files of a folder, of a glob in its last part, or the one file itself. Hidden ones and those that begin with an underscore are not
- * data.
+ * The files of a folder, of everything that a glob matches (files, and folders with what lies in them), or the one file itself. Below a
+ * folder only folders named `column=value` are looked into. Hidden ones and those that begin with an underscore are not data.
  */
-export const listFiles = async (path: string): Promise<{ path: string; modified: number }[]> => {
-  const isGlob = /[*?]/.test(path)
-  const folder = isGlob ? dirname(path) : path
-  const info = await stat(folder).catch(() => null)
-  if (info === null) return []
-  if (info.isFile()) return [{ path: folder, modified: info.mtimeMs }]
-  const pattern = isGlob ? globPattern(path.slice(folder.length + 1)) : /./
-  const names = (await readdir(folder)).filter(name => !/^[._]/.test(name) && pattern.test(name))
-  const files = await Promise.all(
-    names.map(async name => {
-      const entry = await stat(join(folder, name)).catch(() => null)
-      return entry?.isFile() === true ? [{ path: join(folder, name), modified: entry.mtimeMs }] : []
-    }),
-  )
-  return files.flat()
+export const listFiles = async (path: string): Promise<ListedFile[]> => {
+  const full = resolve(path)
+  const { root } = parse(full)
+  const isGlob = /[*?[{]/.test(path) && (await stat(path).catch(() => null)) === null
+  const roots = isGlob ? await matching([root], full.slice(root.length).split(sep)) : [path]
+  return (await Promise.all(roots.map(filesOf))).flat()
 }
 
+/** All paths that the parts of a glob lead to from some folders. */
+const matching = async (folders: readonly string[], [part, ...rest]: readonly string[]): Promise<readonly string[]> => {
+  if (part === undefined) return folders
+  if (part === '') return matching(folders, rest)
+  if (!/[*?[{]/.test(part)) {
+    return matching(
+      folders.map(folder => join(folder, part)),
+      rest,
+    )
+  }
+  const pattern = globPattern(part)
+  const next = await Promise.all(
+    folders.map(async folder => (await entriesOf(folder)).filter(name => pattern.test(name)).map(name => join(folder, name))),
+  )
+  return matching(next.flat(), rest)
+}
+
+const filesOf = async (root: string): Promise<ListedFile[]> => {
+  const info = await stat(root).catch(() => null)
+  if (info === null) return []
+  return info.isFile() ? [{ path: root, modified: info.mtimeMs, partition: {} }] : filesIn(root, {})
+}
+
+const filesIn = async (folder: string, partition: ListedFile['partition']): Promise<ListedFile[]> => {
+  const found = await Promise.all(
+    (await entriesOf(folder)).map(async name => {
+      const path = join(folder, name)
+      const entry = await stat(path).catch(() => null)
+      if (entry?.isFile() === true) return [{ path, modified: entry.mtimeMs, partition }]
+      const column = /^([^=]+)=(.*)$/.exec(name)
+      return column === null ? [] : filesIn(path, { ...partition, [unescapePath(column[1])]: partitionValue(column[2]) })
+    }),
+  )
+  return found.flat()
+}
+
+/** Nothing if it is no folder, or gone. */
+const entriesOf = async (folder: string): Promise<readonly string[]> =>
+  (await readdir(folder).catch(() => [])).filter(name => !/^[._]/.test(name))
+
+/** Hive's word for null in the name of a folder. */
+const partitionValue = (text: string): string | null => (text === '__HIVE_DEFAULT_PARTITION__' ? null : unescapePath(text))
+
+const unescapePath = (text: string): string =>
+  text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+
+/** Hadoop's globs: `*`, `?`, `[ab]`, `[^a]`, `{one,two}`. */
 const globPattern = (glob: string): RegExp =>
   new RegExp(
     `^${glob
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replace(/[.+^$()|\\]/g, '\\$&')
+      .replace(/\[(?:!|\\\^)/g, '[^')
+      .replace(/\{([^}]*)\}/g, (_, choices: string) => `(?:${choices.replace(/,/g, '|')})`)
       .replace(/\*/g, '.*')
       .replace(/\?/g, '.')}$`,
   )

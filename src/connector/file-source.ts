@@ -8,8 +8,8 @@ import { RowLayout } from '../record/row-layout.ts'
 import { RowWriter } from '../record/row-writer.ts'
 import type { ConnectorOptions, RecordReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
-import { FileList, listFiles } from './file-list.ts'
-import { booleanOption, choiceOption, givenSchema, numberOption, requiredOption } from './options.ts'
+import { FileList, type ListedFile, listFiles } from './file-list.ts'
+import { booleanOption, choiceOption, durationOption, givenSchema, integerOption, requiredOption } from './options.ts'
 import { ticketOf } from './promise-ticket.ts'
 
 /** An offset is a file's number times this, plus how many of its lines have been read. */
@@ -18,22 +18,28 @@ const CHUNK_BYTES = 256 * 1024
 const MAX_LINE_BYTES = 16 * 1024 * 1024
 const RESCAN_MILLIS = 20
 
+const MAX_AGE_MILLIS = 7 * 86_400_000
+
 type LineDecoder = (u8: Uint8Array, offset: number, length: number, out: RecordBuffer) => 'row' | 'blank' | 'malformed'
+
+/** The decoder for files with these columns in the names of their folders. */
+type DecoderOf = (partition: ListedFile['partition']) => LineDecoder
 
 /** Reads files line by line, one after the other. The disk is read ahead asynchronously; `poll` only decodes what has arrived. */
 class FileReader implements RecordReader {
   readonly rows = 'records'
   readonly #list: FileList
-  readonly #decode: LineDecoder
+  readonly #decoderOf: DecoderOf
   readonly #mostPerTrigger: number
-  readonly #latestFirst: boolean
+  /** With the newest first, what does not fit an epoch may yet be overtaken by what comes, and gets no number before its turn. */
+  readonly #numbersLate: boolean
   readonly #failFast: boolean
-  readonly #path: string
   #wake: () => void = () => {}
   #file = 0
   #line = 0
   #limit: number | null = null
   #handle: FileHandle | null = null
+  #decode: LineDecoder | null = null
   /** Bytes read and not yet decoded, and how far. */
   #bytes = new Uint8Array(0)
   #at = 0
@@ -46,20 +52,25 @@ class FileReader implements RecordReader {
   #scanned = false
   malformedCount = 0
 
-  constructor(context: SourceContext, format: string, decode: LineDecoder) {
-    this.#path = requiredOption(context.options, 'path', format)
-    this.#list = new FileList(this.#path, context.metadataFolder)
-    this.#decode = decode
-    this.#mostPerTrigger = numberOption(context.options, 'maxFilesPerTrigger', Number.POSITIVE_INFINITY, 1)
-    this.#latestFirst = booleanOption(context.options, 'latestFirst', false)
-    this.#failFast = choiceOption(context.options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST']) === 'FAILFAST'
+  constructor(context: SourceContext, format: string, decoderOf: DecoderOf) {
+    const { options } = context
+    this.#decoderOf = decoderOf
+    this.#mostPerTrigger = integerOption(options, 'maxFilesPerTrigger', Number.POSITIVE_INFINITY, 1)
+    const latestFirst = booleanOption(options, 'latestFirst', false)
+    this.#numbersLate = context.streaming && latestFirst && this.#mostPerTrigger !== Number.POSITIVE_INFINITY
+    this.#list = new FileList(requiredOption(options, 'path', format), context.metadataFolder, {
+      // What is old has its turn last: Spark, too, has no limit of age here.
+      maxAgeMillis: this.#numbersLate ? Number.POSITIVE_INFINITY : durationOption(options, 'maxFileAge', MAX_AGE_MILLIS),
+      latestFirst,
+    })
+    this.#failFast = choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST']) === 'FAILFAST'
   }
 
   open(start: SourceOffset | null): Ticket<void> {
     const offset = start?.['0'] ?? 0
     this.#file = Math.floor(offset / LINES_PER_FILE)
     this.#line = this.#skipLines = offset % LINES_PER_FILE
-    return ticketOf(this.#scan())
+    return ticketOf(this.#scan(this.#numbersLate ? 0 : Number.POSITIVE_INFINITY))
   }
 
   onReady(wake: () => void): void {
@@ -90,10 +101,12 @@ class FileReader implements RecordReader {
   }
 
   latest(whole: boolean): Ticket<SourceOffset> {
+    const read = this.#file + (this.#line > 0 ? 1 : 0)
+    const most = whole ? Number.POSITIVE_INFINITY : read + this.#mostPerTrigger
+    const look = this.#scan(this.#numbersLate ? most - this.#list.files.length : Number.POSITIVE_INFINITY)
     return ticketOf(
-      this.#scan().then(() => {
-        const current = this.#file + (this.#line > 0 ? 1 : 0)
-        const end = Math.min(this.#list.files.length, whole ? Number.POSITIVE_INFINITY : current + this.#mostPerTrigger)
+      look.then(() => {
+        const end = Math.min(this.#list.files.length, most)
         return { '0': Math.max(end * LINES_PER_FILE, this.#file * LINES_PER_FILE + this.#line) }
       }),
     )
@@ -137,7 +150,7 @@ class FileReader implements RecordReader {
       return 0
     }
     const end = to > from && this.#bytes[to - 1] === 13 ? to - 1 : to
-    const result = this.#decode(this.#bytes, from, end - from, out)
+    const result = this.#decoder()(this.#bytes, from, end - from, out)
     if (result !== 'malformed') return result === 'row' ? 1 : 0
     this.malformedCount++
     if (this.#failFast) {
@@ -146,8 +159,14 @@ class FileReader implements RecordReader {
     return 1
   }
 
+  #decoder(): LineDecoder {
+    this.#decode ??= this.#decoderOf(this.#list.files[this.#file].partition)
+    return this.#decode
+  }
+
   #nextFile(): void {
     const handle = this.#handle
+    this.#decode = null
     this.#handle = null
     void handle?.close()
     this.#file++
@@ -185,14 +204,14 @@ class FileReader implements RecordReader {
     }
   }
 
-  async #scan(): Promise<void> {
-    await this.#list.refresh(Number.POSITIVE_INFINITY, this.#latestFirst)
+  async #scan(most = Number.POSITIVE_INFINITY): Promise<void> {
+    await this.#list.refresh(most)
     this.#lastScan = performance.now()
     this.#scanned = true
   }
 
   async #readChunk(): Promise<void> {
-    const path = this.#list.files[this.#file]
+    const { path } = this.#list.files[this.#file]
     try {
       this.#handle ??= await open(path, 'r')
     } catch (error) {
@@ -221,7 +240,9 @@ const allNullable = (schema: StructType): StructType => structType(schema.fields
 
 const describeFiles = async (format: string, options: ConnectorOptions, schema: StructType | null, streaming: boolean) => {
   const path = requiredOption(options, 'path', format)
-  numberOption(options, 'maxFilesPerTrigger', 1, 1)
+  integerOption(options, 'maxFilesPerTrigger', 1, 1)
+  durationOption(options, 'maxFileAge', 0)
+  booleanOption(options, 'latestFirst', false)
   choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
   if (!streaming && (await listFiles(path)).length === 0) throw new EngineError('PATH_NOT_FOUND', { path })
   return {
@@ -234,29 +255,45 @@ const describeFiles = async (format: string, options: ConnectorOptions, schema: 
   } as const
 }
 
-/** `json`: one object a line. Options: path, maxFilesPerTrigger, latestFirst, mode (PERMISSIVE, DROPMALFORMED, FAILFAST). */
+/** Decoders differ only by what the folders' names say, which is the same for many files. */
+const remembered = (make: DecoderOf): DecoderOf => {
+  const made = new Map<string, LineDecoder>()
+  return partition => {
+    const key = JSON.stringify(partition)
+    const decoder = made.get(key) ?? make(partition)
+    made.set(key, decoder)
+    return decoder
+  }
+}
+
+/**
+ * `json`: one object a line. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge, mode (PERMISSIVE, DROPMALFORMED, FAILFAST). A column
+ * of the schema that a folder's name gives (`day=1`) is read from there.
+ */
 export const jsonSource: SourceConnector = {
   name: 'json',
   schema: (_options, given) => allNullable(givenSchema('json', given)),
   describe: (options, schema, streaming) => describeFiles('json', options, schema, streaming),
   open: context => {
     const mode = choiceOption(context.options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
-    return new FileReader(context, 'json', jsonRowDecoder(context.schema, context.columns, mode === 'PERMISSIVE'))
+    const decoderOf = remembered(partition => jsonRowDecoder(context.schema, context.columns, mode === 'PERMISSIVE', partition))
+    return new FileReader(context, 'json', decoderOf)
   },
 }
 
 const textSchema = structType([field('value', stringType, true)])
 
-/** `text`: each line is a row with the column `value`. */
+/** `text`: each line is a row with the column `value`. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge. */
 export const textSource: SourceConnector = {
   name: 'text',
   schema: () => textSchema,
   describe: (options, _schema, streaming) => describeFiles('text', options, textSchema, streaming),
   open: context => {
-    const writer = new RowWriter(RowLayout.of(textSchema))
-    return new FileReader(context, 'text', (u8, offset, length, out) => {
-      writer.start(out, length + 8)
-      writer.setBytes(0, u8, offset, length)
+    const writer = new RowWriter(RowLayout.of(structType(context.columns.map(ordinal => textSchema.fields[ordinal]))))
+    const isRead = context.columns.length > 0
+    return new FileReader(context, 'text', () => (u8, offset, length, out) => {
+      writer.start(out, (isRead ? length : 0) + 8)
+      if (isRead) writer.setBytes(0, u8, offset, length)
       writer.finish()
       return 'row'
     })

@@ -1,3 +1,4 @@
+import { durationMillis } from '../base/duration.ts'
 import { EngineError } from '../base/errors.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { ConnectorOptions } from './connector.ts'
@@ -23,6 +24,25 @@ export const numberOption = (options: ConnectorOptions, name: string, otherwise:
   if (!Number.isFinite(value) || value < least)
     throw new EngineError('BAD_OPTION', { option: name, value: text, expected: `a number of at least ${least}` })
   return value
+}
+
+/** A whole number of at least `least`. Throws BAD_OPTION. */
+export const integerOption = (options: ConnectorOptions, name: string, otherwise: number, least = 0): number => {
+  const value = numberOption(options, name, otherwise, least)
+  if (Number.isInteger(value) || value === otherwise) return value
+  throw new EngineError('BAD_OPTION', { option: name, value, expected: `a whole number of at least ${least}` })
+}
+
+/** Millis of a duration that is not negative; a number without a unit is millis. Throws BAD_OPTION. */
+export const durationOption = (options: ConnectorOptions, name: string, otherwise: number): number => {
+  const text = optionOf(options, name)
+  if (text === undefined) return otherwise
+  let millis = Number.NaN
+  try {
+    millis = durationMillis(/^\d+$/.test(text) ? Number(text) : text)
+  } catch {}
+  if (millis >= 0) return millis
+  throw new EngineError('BAD_OPTION', { option: name, value: text, expected: 'a duration, as 7 days' })
 }
 
 /** One of some words, given back as they are written in `choices`. Throws BAD_OPTION. */

@@ -9,10 +9,10 @@ test('two looks at the same time find a file once, in the list and on disk', asy
   try {
     const input = join(folder, 'in.json')
     writeFileSync(input, '{}\n')
-    const list = new FileList(input, join(folder, 'metadata'))
-    await Promise.all(Array.from({ length: 5 }, () => list.refresh(Number.POSITIVE_INFINITY, false)))
-    expect(list.files).toEqual([input])
-    expect(new FileList(input, join(folder, 'metadata')).files).toEqual([input])
+    const list = new FileList(input, join(folder, 'metadata'), options)
+    await Promise.all(Array.from({ length: 5 }, () => list.refresh(Number.POSITIVE_INFINITY)))
+    expect(list.files.map(file => file.path)).toEqual([input])
+    expect(new FileList(input, join(folder, 'metadata'), options).files.map(file => file.path)).toEqual([input])
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
