@@ -7,6 +7,7 @@ import type { SinkToken, SourceOffset } from '../connector/connector.ts'
 import { type Durability, writeAtomically } from '../connector/durable-file.ts'
 import type { StateFile } from '../state/state-file.ts'
 import { sealText, unsealText } from './checked-text.ts'
+import type { WatermarkPolicy } from './epoch-watermark.ts'
 import { lockFolder, unlockFolder } from './folder-lock.ts'
 
 /** How many old entries of the logs are kept, as Spark's minBatchesToRetain. */
@@ -33,6 +34,8 @@ export interface Manifest {
   readonly signature: unknown
   readonly watermarkMillis: number
   readonly lateMillis: number
+  /** Absent in checkpoints from before it was kept. */
+  readonly watermarkPolicy?: WatermarkPolicy
   readonly positions: Readonly<Record<string, SourceOffset>>
   readonly tokens: readonly SinkToken[]
   /** All state files, oldest first. */

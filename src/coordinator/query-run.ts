@@ -11,7 +11,7 @@ import { Attempt, type EpochOutcome } from './attempt.ts'
 import { CheckpointFolder, type Manifest, type OffsetEntry } from './checkpoint-folder.ts'
 import { collectTables } from './collect-tables.ts'
 import { Compactor } from './compactor.ts'
-import { EpochWatermark } from './epoch-watermark.ts'
+import { EpochWatermark, type WatermarkPolicy } from './epoch-watermark.ts'
 import { deploy, type PlacedStage } from './placement.ts'
 import { compareSignatures, type PlanSignature, planSignature } from './plan-signature.ts'
 import { type PreparedQuery, registerLocal } from './prepare-query.ts'
@@ -82,6 +82,8 @@ export class QueryRun {
   #epoch = 0
   #positions: Positions = {}
   #watermark: EpochWatermark
+  /** What the query began with: a restart with another policy keeps to it, as Spark's does, or the watermark could jump. */
+  #policyOfWatermarks: WatermarkPolicy
   #files: readonly StateFile[] = []
   #replay: OffsetEntry | null = null
   #watermarkMoved = false
@@ -98,6 +100,7 @@ export class QueryRun {
     this.#trigger = options.trigger
     this.#signature = planSignature(prepared.physical)
     this.#watermark = new EpochWatermark(prepared.delays, options.watermarkPolicy, null)
+    this.#policyOfWatermarks = options.watermarkPolicy
     this.#started = new Promise((resolve, reject) => {
       this.#resolveStarted = resolve
       this.#rejectStarted = reject
@@ -291,7 +294,8 @@ export class QueryRun {
     this.#epoch = manifest.epoch + 1
     this.#positions = manifest.positions
     this.#files = manifest.files
-    this.#watermark = new EpochWatermark(this.prepared.delays, this.options.watermarkPolicy, {
+    this.#policyOfWatermarks = manifest.watermarkPolicy ?? this.options.watermarkPolicy
+    this.#watermark = new EpochWatermark(this.prepared.delays, this.#policyOfWatermarks, {
       currentMillis: manifest.watermarkMillis,
       lateMillis: manifest.lateMillis,
     })
@@ -544,6 +548,7 @@ export class QueryRun {
       signature: this.#signature,
       watermarkMillis: this.#watermark.evictMillis,
       lateMillis: this.#watermark.lateMillis,
+      watermarkPolicy: this.#policyOfWatermarks,
       positions,
       tokens,
       files: this.#files,

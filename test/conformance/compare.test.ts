@@ -54,12 +54,12 @@ describe('comparing rows', () => {
 describe('what the sink received', () => {
   test('fresh rows are those since the last look', () => {
     const recorder = new Recorder(false)
-    recorder.open()
+    recorder.open(0)
     recorder.process({ a: 1 })
     recorder.close(null)
     expect(recorder.fresh()).toEqual([[1]])
     recorder.looked()
-    recorder.open()
+    recorder.open(1)
     recorder.process({ a: 2 })
     expect(recorder.fresh()).toEqual([[2]])
     expect(recorder.last).toEqual([[1]])
@@ -69,19 +69,24 @@ describe('what the sink received', () => {
   test('in complete mode only the latest epoch counts', () => {
     const recorder = new Recorder(true)
     for (const n of [1, 2]) {
-      recorder.open()
+      recorder.open(n)
       recorder.process({ a: n })
       recorder.close(null)
     }
     expect(recorder.all()).toEqual([[2]])
   })
 
-  test('an epoch that failed is no batch', () => {
+  test('an epoch that failed is no batch, and its rows are replaced when it comes again', () => {
     const recorder = new Recorder(false)
-    recorder.open()
+    recorder.open(3)
     recorder.process({ a: 1 })
     recorder.close(new Error('no'))
     expect(recorder.batches).toEqual([])
+    recorder.open(3)
+    recorder.process({ a: 2 })
+    recorder.close(null)
+    expect(recorder.all()).toEqual([[2]])
+    expect(recorder.batches).toEqual([[[2]]])
   })
 })
 

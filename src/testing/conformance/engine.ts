@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DataFrame, ManualClock, type MemoryStream, type StreamingQuery, Trigger, WalkwaySession } from '../../index.ts'
-import type { Case, Mode, Plan, SourceSpec, StartSpec, TriggerSpec } from './format.ts'
+import { Failures } from './failures.ts'
+import { FileFeed } from './file-feed.ts'
+import type { Case, FileSpec, Mode, Plan, SourceSpec, StartSpec, TriggerSpec } from './format.ts'
 import { dataFrameOf, rowObject, schemaText } from './plan.ts'
 import { Recorder } from './sink.ts'
 
@@ -16,7 +18,9 @@ export class Engine {
   readonly #case: Case
   readonly #mode: Mode
   readonly #session: WalkwaySession
-  readonly #streams = new Map<string, { stream: MemoryStream; spec: SourceSpec }>()
+  readonly #files: FileFeed
+  readonly failures = new Failures()
+  readonly #streams = new Map<string, { stream: MemoryStream; spec: SourceSpec; count: number }>()
   readonly #frames = new Map<string, DataFrame>()
   readonly #folders: string[] = []
   #checkpoint: string
@@ -28,15 +32,17 @@ export class Engine {
     this.#mode = mode
     this.recorder = new Recorder(of.outputMode === 'complete')
     this.clock = needsManualClock(of, mode) ? new ManualClock(0) : null
-    const policy = of.engine?.watermarkPolicy
-    let builder = WalkwaySession.builder().master(master)
-    if (typeof policy === 'string') builder = builder.config('multipleWatermarkPolicy', policy)
+    const builder = WalkwaySession.builder().master(master)
     this.#session = (this.clock === null ? builder : builder.clock(this.clock)).create()
     this.#checkpoint = this.#newFolder()
+    this.#files = new FileFeed(Number(of.engine?.fileAgeStepMs ?? 1000))
     for (const [name, spec] of Object.entries(of.sources)) {
-      const stream = this.#session.memoryStream(schemaText(spec.columns))
-      this.#streams.set(name, { stream, spec })
-      this.#frames.set(name, stream.toDF())
+      if (spec.kind === 'files') this.#frames.set(name, this.#filesFrame(name, spec, {}))
+      else {
+        const stream = this.#session.memoryStream(schemaText(spec.columns))
+        this.#streams.set(name, { stream, spec, count: 0 })
+        this.#frames.set(name, stream.toDF())
+      }
     }
   }
 
@@ -49,13 +55,35 @@ export class Engine {
   }
 
   add(source: string, rows: readonly (readonly unknown[])[]): void {
-    const found = this.#streams.get(source)
-    if (found === undefined) throw new Error(`no source ${source}`)
-    found.stream.addData(rows.map(row => rowObject(row as Parameters<typeof rowObject>[0], found.spec.columns)))
+    const { spec } = this.#stream(source)
+    this.addObjects(
+      source,
+      rows.map(row => rowObject(row as Parameters<typeof rowObject>[0], spec.columns)),
+    )
   }
 
   addObjects(source: string, rows: readonly Record<string, unknown>[]): void {
-    this.#streams.get(source)?.stream.addData([...rows])
+    const found = this.#stream(source)
+    this.#continue(source)
+    found.stream.addData([...rows])
+    found.count += rows.length
+  }
+
+  addFile(file: FileSpec): void {
+    this.#files.add(file)
+  }
+
+  addFilesAtOnce(files: readonly FileSpec[]): void {
+    this.#files.addAtOnce(files)
+  }
+
+  /** Files that are added meanwhile are not seen before the release, and then all at once. */
+  hold(source: string): void {
+    this.#files.hold(source)
+  }
+
+  release(source: string): void {
+    this.#files.release(source)
   }
 
   sources(): readonly (readonly [string, SourceSpec])[] {
@@ -68,21 +96,28 @@ export class Engine {
     return plan
   }
 
-  /** Defines and starts the query. Throws what the engine throws. */
-  async start(spec: StartSpec = this.#start): Promise<void> {
+  /** Defines and starts the query. Throws what the engine throws. `config`: settings for this start alone. */
+  async start(spec: StartSpec = this.#start, config: Readonly<Record<string, unknown>> = {}): Promise<void> {
     this.#start = spec
     if (spec.freshCheckpoint === true) this.#checkpoint = this.#newFolder()
     const { recorder } = this
-    recorder.started()
-    let writer = dataFrameOf(this.plan(spec.query), this.#session, this.#frames)
+    const settings = { ...this.#case.engine, ...spec.engine, ...config }
+    const frames = new Map(this.#frames)
+    for (const [name, source] of Object.entries(this.#case.sources)) {
+      if (source.kind === 'files') frames.set(name, this.#filesFrame(name, source, settings))
+      else this.#continue(name)
+    }
+    recorder.started(spec.freshCheckpoint === true)
+    let writer = dataFrameOf(this.plan(spec.query), this.#session, frames, this.failures)
       .writeStream.foreach({
-        open: () => recorder.open(),
+        open: epoch => recorder.open(epoch),
         process: row => recorder.process(row),
         close: error => recorder.close(error),
       })
       .outputMode(this.#case.outputMode)
       .trigger(triggerOf(this.#trigger()))
       .option('checkpointLocation', this.#checkpoint)
+    if (typeof settings.watermarkPolicy === 'string') writer = writer.option('multipleWatermarkPolicy', settings.watermarkPolicy)
     if (spec.noDataBatches === false) writer = writer.option('noDataMicroBatches', 'false')
     this.#query = await writer.start()
   }
@@ -104,6 +139,12 @@ export class Engine {
     const query = await this.ensureStarted()
     // A run that has ended by itself, as once and availableNow do, has done all that it will.
     if (!query.isActive && query.exception === null) return
+    if (this.#waitsForClock()) {
+      // All that may run before the clock moves has run when the query waits for it, though its sources may hold more.
+      await this.eventually(() => !query.isActive || (this.clock?.waiting ?? 0) > 0)
+      if (query.exception !== null) throw query.exception
+      return
+    }
     await withPatience(query.processAllAvailable(), 'processAllAvailable')
   }
 
@@ -124,10 +165,50 @@ export class Engine {
     return true
   }
 
+  /** As after a crash between the output of the last epoch and its commit: the stopped query's checkpoint forgets that it has run. */
+  loseLastCommit(): void {
+    const commits = readdirSync(join(this.#checkpoint, 'commits')).map(Number).filter(Number.isInteger)
+    const last = Math.max(...commits)
+    rmSync(join(this.#checkpoint, 'commits', String(last)))
+    rmSync(join(this.#checkpoint, 'state', `${last}.manifest`))
+  }
+
   async close(): Promise<void> {
     await this.stop().catch(() => {})
     await this.#session.stop()
+    this.#files.close()
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true })
+  }
+
+  #stream(source: string): { stream: MemoryStream; spec: SourceSpec; count: number } {
+    const found = this.#streams.get(source)
+    if (found === undefined) throw new Error(`no source ${source}`)
+    return found
+  }
+
+  /** A source that takes the place of another has as many rows behind it, which nobody reads any more. */
+  #continue(source: string): void {
+    const found = this.#stream(source)
+    const { continues, columns } = found.spec
+    if (continues === undefined || found.count > 0) return
+    found.count = this.#stream(continues).count
+    found.stream.addData(Array.from({ length: found.count }, () => rowObject([], columns)))
+  }
+
+  #filesFrame(name: string, spec: SourceSpec, settings: Readonly<Record<string, unknown>>): DataFrame {
+    const given = { ...spec, ...settings } as SourceSpec
+    const options = {
+      ...(given.maxFilesPerTrigger === undefined ? {} : { maxFilesPerTrigger: given.maxFilesPerTrigger }),
+      ...(given.latestFirst === undefined ? {} : { latestFirst: given.latestFirst }),
+      ...(given.maxFileAgeMs === undefined ? {} : { maxFileAge: given.maxFileAgeMs }),
+    }
+    const reader = this.#session.readStream.format(spec.format ?? 'text').options(options)
+    const path = this.#files.pathOf(name, spec.path ?? '')
+    return spec.format === 'json' ? reader.schema(schemaText(spec.columns)).load(path) : reader.load(path)
+  }
+
+  #waitsForClock(): boolean {
+    return this.clock !== null && (this.#trigger().processingTimeMs ?? 0) > 0
   }
 
   #newFolder(): string {

@@ -14,6 +14,9 @@ const tags = new Set([
   'duration-strings',
   'watermark-policy',
   'no-data-batch-switch',
+  'file-source',
+  'state-schema-check',
+  'commit-log-rewind',
 ])
 
 const operators = new Set([
@@ -28,6 +31,8 @@ const operators = new Set([
   'dropDuplicatesWithinWatermark',
   'join',
   'union',
+  'failOnce',
+  'failWhile',
 ])
 
 const aggregates = new Set(['count', 'sum', 'min', 'max', 'avg', 'last'])
@@ -35,6 +40,12 @@ const aggregates = new Set(['count', 'sum', 'min', 'max', 'avg', 'last'])
 const steps = new Set([
   'add',
   'addAtomic',
+  'addFile',
+  'addFilesAtomic',
+  'holdSource',
+  'releaseSource',
+  'setFlag',
+  'rewind',
   'start',
   'stop',
   'restart',
@@ -63,6 +74,7 @@ const steps = new Set([
   'expectProgress',
   'expectDelay',
   'expectTrigger',
+  'expectConfigError',
   'startBelowMinimumBatchDuration',
 ])
 
@@ -72,14 +84,16 @@ const functions = new Set(
   ),
 )
 
+const formats = new Set(['text', 'json'])
+
 const columnTypes = new Set(['int', 'long', 'double', 'string', 'boolean', 'ts'])
 
 /** Why a case cannot run: the first tag, operator, step or type that is missing. Null: it can. */
 export const missingFeature = (of: Case, mode: Mode): string | null => {
   for (const tag of of.requires ?? []) if (!tags.has(tag)) return `tag ${tag}`
   for (const source of Object.values(of.sources)) {
-    if (source.kind !== undefined) return `source of kind ${source.kind}`
-    if (source.continues !== undefined) return 'a source that continues another'
+    if (source.kind !== undefined && source.kind !== 'files') return `source of kind ${source.kind}`
+    if (source.kind === 'files' && !formats.has(source.format ?? 'text')) return `files of format ${source.format}`
     for (const [, type] of source.columns) if (!columnTypes.has(type)) return `type ${type}`
   }
   for (const plan of [of.query, ...Object.values(of.queries ?? {})]) {

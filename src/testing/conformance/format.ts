@@ -35,6 +35,8 @@ export interface Plan {
   readonly using?: readonly string[]
   readonly by?: readonly (readonly [Expr, 'asc' | 'desc'])[]
   readonly n?: number
+  /** Of failWhile. */
+  readonly flag?: string
 }
 
 export interface SourceSpec {
@@ -42,6 +44,26 @@ export interface SourceSpec {
   readonly kind?: string
   readonly continues?: string
   readonly realTime?: boolean
+  /** Files: text or json, a glob below the source's folder, and the options of the reader. */
+  readonly format?: string
+  readonly path?: string
+  readonly maxFilesPerTrigger?: number
+  readonly latestFirst?: boolean
+  readonly maxFileAgeMs?: number
+}
+
+export interface FileSpec {
+  readonly source: string
+  readonly name: string
+  readonly dir?: string
+  readonly content: string
+  readonly ageStepMs?: number
+}
+
+export interface RewindSpec {
+  readonly lastCommitLost?: boolean
+  readonly clearSink?: boolean
+  readonly advanceClockMs?: number
 }
 
 export interface TriggerSpec {

@@ -62,7 +62,7 @@ const run = async (query: NexmarkQuery, folder: string, mode: Mode, master: stri
     const running = await query
       .build({ stream, table })
       .writeStream.foreach({
-        open: () => recorder.open(),
+        open: epoch => recorder.open(epoch),
         process: row => recorder.process(row),
         close: error => recorder.close(error),
       })

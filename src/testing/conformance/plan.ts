@@ -1,12 +1,18 @@
 import { avg, type Column, count, type DataFrame, last, max, min, sum, type WalkwaySession, when } from '../../index.ts'
 import { columnOf, millis, typeText } from './columns.ts'
+import type { Failures } from './failures.ts'
 import type { Agg, Columns, Plan, Row, Value } from './format.ts'
 
 /** A case's plan as calls of the DataFrame API. `sources` gives the streaming inputs by name. */
-export const dataFrameOf = (plan: Plan, session: WalkwaySession, sources: ReadonlyMap<string, DataFrame>): DataFrame => {
+export const dataFrameOf = (
+  plan: Plan,
+  session: WalkwaySession,
+  sources: ReadonlyMap<string, DataFrame>,
+  failures: Failures,
+): DataFrame => {
   const build = (p: Plan | undefined): DataFrame => {
     if (p === undefined) throw new Error(`${plan.op} lacks an input`)
-    return dataFrameOf(p, session, sources)
+    return dataFrameOf(p, session, sources, failures)
   }
   switch (plan.op) {
     case 'source': {
@@ -47,6 +53,10 @@ export const dataFrameOf = (plan: Plan, session: WalkwaySession, sources: Readon
     }
     case 'union':
       return (plan.inputs ?? []).map(build).reduce((left, right) => left.union(right))
+    case 'failOnce':
+      return build(plan.input).filter(failures.once(columnOf(plan.where ?? true)))
+    case 'failWhile':
+      return build(plan.input).filter(failures.whileSet(plan.flag ?? '', columnOf(plan.where ?? true)))
     default:
       throw new Error(`no operator ${plan.op} in the runner`)
   }

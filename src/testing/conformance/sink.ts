@@ -2,10 +2,13 @@ import { corpusValue } from './compare.ts'
 
 type Cells = readonly unknown[]
 
-/** What the sink of a case has received, by epoch, and how far the expectations have looked. It is a `foreach` writer. */
+/**
+ * What the sink of a case has received, by epoch, and how far the expectations have looked. It is a `foreach` writer, and idempotent as one
+ * should be: rows of an epoch that comes again replace those of the time before.
+ */
 export class Recorder {
   readonly #complete: boolean
-  #all: Cells[] = []
+  #all: { readonly epoch: number; readonly cells: Cells }[] = []
   #seen = 0
   /** Rows of each epoch since the query was last started. */
   batches: Cells[][] = []
@@ -13,21 +16,24 @@ export class Recorder {
   last: Cells[] = []
   #open: Cells[] = []
   #isOpen = false
+  #epoch = -1
 
   constructor(complete: boolean) {
     this.#complete = complete
   }
 
-  open(): boolean {
+  open(epoch: number): boolean {
     this.#open = []
     this.#isOpen = true
+    this.#epoch = epoch
+    this.#keep(row => row.epoch !== epoch)
     return true
   }
 
   process(row: Record<string, unknown>): void {
     const cells = Object.values(row).map(corpusValue)
     this.#open.push(cells)
-    if (!this.#complete) this.#all.push(cells)
+    if (!this.#complete) this.#all.push({ epoch: this.#epoch, cells })
   }
 
   close(error: unknown): void {
@@ -41,24 +47,16 @@ export class Recorder {
 
   /** Everything emitted so far; in complete mode the latest result. */
   all(): readonly Cells[] {
-    return this.#complete ? this.last : this.#all
+    return this.#complete ? this.last : this.#all.map(({ cells }) => cells)
   }
 
   /** What came since the last look; in complete mode the latest result. */
   fresh(): readonly Cells[] {
-    return this.#complete ? this.last : this.#all.slice(this.#seen)
+    return this.#complete ? this.last : this.all().slice(this.#seen)
   }
 
   looked(): void {
     this.#seen = this.#all.length
-  }
-
-  /** What a far-future row made is nobody's expectation. */
-  forget(isForgotten: (row: Cells) => boolean): void {
-    const before = this.#all.slice(0, this.#seen).filter(row => !isForgotten(row))
-    this.#all = [...before, ...this.#all.slice(this.#seen).filter(row => !isForgotten(row))]
-    this.#seen = before.length
-    this.last = this.last.filter(row => !isForgotten(row))
   }
 
   clear(): void {
@@ -67,7 +65,15 @@ export class Recorder {
     this.last = []
   }
 
-  started(): void {
+  /** `isNew`: on a new checkpoint, where epochs are counted anew. */
+  started(isNew: boolean): void {
     this.batches = []
+    if (isNew) this.#all = this.#all.map(row => ({ ...row, epoch: -1 }))
+  }
+
+  #keep(isKept: (row: { readonly epoch: number }) => boolean): void {
+    const seen = this.#all.slice(0, this.#seen).filter(isKept)
+    this.#all = [...seen, ...this.#all.slice(this.#seen).filter(isKept)]
+    this.#seen = seen.length
   }
 }

@@ -4,7 +4,7 @@ import { durationMillis, Trigger, WalkwaySession } from '../../index.ts'
 import { compareRows } from './compare.ts'
 import type { Engine } from './engine.ts'
 import { codeOf, isKind } from './errors.ts'
-import type { AddSpec, Case, Row, StartSpec, Step, Value } from './format.ts'
+import type { AddSpec, Case, FileSpec, RewindSpec, Row, StartSpec, Step, Value } from './format.ts'
 import { type Progress, progressesOf } from './observe.ts'
 
 /** A case is not met. */
@@ -59,6 +59,18 @@ class StepRunner {
       case 'addAtomic':
         for (const add of argument as AddSpec[]) engine.add(add.source, this.#rows(add))
         return
+      case 'addFile':
+        return engine.addFile(argument as FileSpec)
+      case 'addFilesAtomic':
+        return engine.addFilesAtOnce(argument as FileSpec[])
+      case 'holdSource':
+        return engine.hold(argument as string)
+      case 'releaseSource':
+        return engine.release(argument as string)
+      case 'setFlag':
+        return setFlags(engine, argument)
+      case 'rewind':
+        return this.#rewind(argument as RewindSpec)
       case 'start':
         this.#counted = 0
         return engine.start(argument as StartSpec)
@@ -96,6 +108,8 @@ class StepRunner {
         return recorder.looked()
       case 'expectError':
         return this.#expectError(argument as { kind: string; at: string })
+      case 'expectConfigError':
+        return this.#expectConfigError(argument as Record<string, unknown>)
       case 'expectPlan':
         await engine.ensureStarted()
         return engine.stop()
@@ -169,6 +183,23 @@ class StepRunner {
       return
     }
     check(this.#case.sparkRestriction === true, `expected an error of kind ${expected.kind}, but the query runs`)
+  }
+
+  async #expectConfigError(config: Readonly<Record<string, unknown>>): Promise<void> {
+    try {
+      await this.#engine.start({}, config)
+    } catch (error) {
+      return check(codeOf(error) === 'BAD_OPTION', `${JSON.stringify(config)}: expected it refused as an option, got ${String(error)}`)
+    }
+    check(false, `${JSON.stringify(config)}: expected it refused, but the query runs`)
+  }
+
+  async #rewind({ lastCommitLost, clearSink, advanceClockMs }: RewindSpec): Promise<void> {
+    const engine = this.#engine
+    await engine.stop()
+    if (lastCommitLost === true) engine.loseLastCommit()
+    if (clearSink === true) engine.recorder.clear()
+    engine.clock?.advance(advanceClockMs ?? 0)
   }
 
   async #endBatch(): Promise<void> {
@@ -274,6 +305,15 @@ class StepRunner {
         throw new Error(`no step ${kind} in the runner`)
     }
   }
+}
+
+/** `"name"`, `{name: on}`, or `{flag, value}`. */
+const setFlags = ({ failures }: Engine, argument: unknown): void => {
+  if (typeof argument === 'string') return failures.set(argument, true)
+  const given = argument as Record<string, unknown>
+  if (typeof given.flag === 'string' || typeof given.name === 'string')
+    return failures.set(String(given.flag ?? given.name), given.value !== false && given.set !== false && given.on !== false)
+  for (const [flag, isSet] of Object.entries(given)) failures.set(flag, isSet === true)
 }
 
 /** What withWatermark makes of a delay. */
