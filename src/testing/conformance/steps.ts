@@ -307,13 +307,10 @@ class StepRunner {
   }
 }
 
-/** `"name"`, `{name: on}`, or `{flag, value}`. */
+/** `"name"`, or `{name: on}`. */
 const setFlags = ({ failures }: Engine, argument: unknown): void => {
-  if (typeof argument === 'string') return failures.set(argument, true)
-  const given = argument as Record<string, unknown>
-  if (typeof given.flag === 'string' || typeof given.name === 'string')
-    return failures.set(String(given.flag ?? given.name), given.value !== false && given.set !== false && given.on !== false)
-  for (const [flag, isSet] of Object.entries(given)) failures.set(flag, isSet === true)
+  const flags = typeof argument === 'string' ? { [argument]: true } : (argument as Record<string, unknown>)
+  for (const [flag, isSet] of Object.entries(flags)) failures.set(flag, isSet === true)
 }
 
 /** What withWatermark makes of a delay. */
