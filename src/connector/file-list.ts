@@ -138,10 +138,13 @@ const unescapePath = (text: string): string =>
 /** Hadoop's globs: `*`, `?`, `[ab]`, `[^a]`, `{one,two}`. */
 const globPattern = (glob: string): RegExp =>
   new RegExp(
-    `^${glob
-      .replace(/[.+^$()|\\]/g, '\\$&')
-      .replace(/\[(?:!|\\\^)/g, '[^')
-      .replace(/\{([^}]*)\}/g, (_, choices: string) => `(?:${choices.replace(/,/g, '|')})`)
-      .replace(/\*/g, '.*')
-      .replace(/\?/g, '.')}$`,
+    `^${glob.replace(/\*|\?|\[([!^]?)([^\]]+)\]|\{([^}]*)\}|[^\w\s-]/g, (text: string, not?: string, among?: string, choices?: string) => {
+      if (text === '*') return '.*'
+      if (text === '?') return '.'
+      if (among !== undefined) return `[${not === '' ? '' : '^'}${among.replace(/[\\^]/g, '\\$&')}]`
+      if (choices !== undefined) return `(?:${choices.split(',').map(escaped).join('|')})`
+      return escaped(text)
+    })}$`,
   )
+
+const escaped = (text: string): string => text.replace(/[.+*?^$(){}|[\]\\]/g, '\\$&')
