@@ -84,6 +84,7 @@ export type {
   SourceReader,
 } from './connector/connector.ts'
 export { Ticket } from './connector/connector.ts'
+export { decodeKafkaHeaders, encodeKafkaHeaders, type KafkaHeader } from './connector/kafka/headers.ts'
 export { registerSink, registerSource } from './connector/registry.ts'
 export type { QueryProgress, SourceProgress, StateOperatorProgress } from './coordinator/progress.ts'
 export { parseSchema, parseType } from './expression/parse-type.ts'

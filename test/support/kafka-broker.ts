@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { startProxy, type TcpProxy } from './tcp-proxy.ts'
 
 /**
  * A Kafka broker for tests: `KAFKA_BOOTSTRAP` if that is set, else Kafka 4.4 from Maven's jars, one for each test file, on a free port and
@@ -12,6 +13,14 @@ import { fileURLToPath } from 'node:url'
 export interface KafkaBroker {
   readonly bootstrap: string
   stop(): Promise<void>
+}
+
+/** One that is ours to disturb. */
+export interface OwnBroker extends KafkaBroker {
+  /** The same broker over a line that can go dead. */
+  readonly line: TcpProxy
+  /** Killed, and started anew on its data after so many millis. */
+  restart(pauseMillis: number): Promise<void>
 }
 
 const has = (command: string): boolean => {
@@ -55,14 +64,20 @@ const answers = (port: number): Promise<boolean> =>
 
 export const startBroker = async (): Promise<KafkaBroker | null> => {
   const given = process.env.KAFKA_BOOTSTRAP
-  if (given !== undefined && given !== '') return { bootstrap: given, stop: async () => {} }
+  return given === undefined || given === '' ? startOwnBroker() : { bootstrap: given, stop: async () => {} }
+}
+
+export const startOwnBroker = async (): Promise<OwnBroker | null> => {
   if (!has('java') || !has('mvn')) {
-    console.log('Kafka tests skipped: there is no KAFKA_BOOTSTRAP, and no java and mvn to start a broker with.')
+    console.log(
+      'Kafka tests skipped: there is no KAFKA_BOOTSTRAP, or none that may be disturbed, and no java and mvn to start a broker with.',
+    )
     return null
   }
   const jars = join(jarFolder(), '*')
   const folder = mkdtempSync(join(tmpdir(), 'walkway-kafka-'))
-  const [port, controllerPort] = [await freePort(), await freePort()]
+  const [port, controllerPort, linePort] = [await freePort(), await freePort(), await freePort()]
+  const line = await startProxy('127.0.0.1', linePort)
   const properties = join(folder, 'server.properties')
   writeFileSync(
     properties,
@@ -70,8 +85,10 @@ export const startBroker = async (): Promise<KafkaBroker | null> => {
       'process.roles=broker,controller',
       'node.id=1',
       `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-      `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-      `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+      `listeners=PLAINTEXT://127.0.0.1:${port},LINE://127.0.0.1:${linePort},CONTROLLER://127.0.0.1:${controllerPort}`,
+      // A client is told the address of the listener that it asked: over the line, the line's.
+      `advertised.listeners=PLAINTEXT://127.0.0.1:${port},LINE://127.0.0.1:${line.port}`,
+      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LINE:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'controller.listener.names=CONTROLLER',
       'inter.broker.listener.name=PLAINTEXT',
       `log.dirs=${join(folder, 'data')}`,
@@ -83,6 +100,9 @@ export const startBroker = async (): Promise<KafkaBroker | null> => {
       'share.coordinator.state.topic.replication.factor=1',
       'share.coordinator.state.topic.min.isr=1',
       'auto.create.topics.enable=false',
+      // One that was killed may come back as soon as its session is over.
+      'broker.session.timeout.ms=2000',
+      'broker.heartbeat.interval.ms=500',
     ].join('\n'),
   )
   const java = ['-Xmx384m', '-XX:TieredStopAtLevel=1', '-cp', jars]
@@ -93,21 +113,33 @@ export const startBroker = async (): Promise<KafkaBroker | null> => {
   execFileSync('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', id.split('\n').at(-1) ?? id, '-c', properties], {
     stdio: 'ignore',
   })
-  const log = openSync(join(folder, 'out.log'), 'w')
-  const broker = spawn('java', [...java, 'kafka.Kafka', properties], { stdio: ['ignore', log, log] })
-  const exited = new Promise<void>(resolve => broker.once('exit', () => resolve()))
-  const kill = (): boolean => broker.kill('SIGKILL')
-  process.once('exit', kill)
-  for (let i = 0; i < 240 && !(await answers(port)); i++) {
-    if (broker.exitCode !== null) throw new Error(`the broker ended with code ${broker.exitCode}: see ${folder}/out.log`)
-    await new Promise(resolve => setTimeout(resolve, 250))
+  const log = openSync(join(folder, 'out.log'), 'a')
+  let kill = (): boolean => true
+  let exited = Promise.resolve()
+  process.once('exit', () => kill())
+  const start = async (): Promise<void> => {
+    const broker = spawn('java', [...java, 'kafka.Kafka', properties], { stdio: ['ignore', log, log] })
+    exited = new Promise(resolve => broker.once('exit', () => resolve()))
+    kill = () => broker.kill('SIGKILL')
+    for (let i = 0; i < 240 && !(await answers(port)); i++) {
+      if (broker.exitCode !== null) throw new Error(`the broker ended with code ${broker.exitCode}: see ${folder}/out.log`)
+      await new Promise(resolve => setTimeout(resolve, 250))
+    }
   }
+  await start()
   return {
     bootstrap: `127.0.0.1:${port}`,
+    line,
+    restart: async pauseMillis => {
+      kill()
+      await exited
+      await new Promise(resolve => setTimeout(resolve, pauseMillis))
+      await start()
+    },
     stop: async () => {
       kill()
       await exited
-      process.off('exit', kill)
+      await line.close()
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -33,7 +33,8 @@ export const decodeKafkaHeaders = (bytes: Uint8Array): KafkaHeader[] => {
   const run = (length: number): Uint8Array => {
     if (length < 0 || at + length > bytes.length) throw new RangeError('a header that ends behind its record')
     at += length
-    return bytes.slice(at - length, at)
+    // A Buffer's own `slice` copies nothing.
+    return Uint8Array.prototype.slice.call(bytes, at - length, at)
   }
   const headers: KafkaHeader[] = []
   for (let left = varint(); left > 0; left--) {

@@ -67,6 +67,8 @@ interface Partition {
   failingSince: number
   /** Not fetched before. */
   pausedUntil: number
+  /** The log did not hold what was next, and reading went on elsewhere. */
+  wasReset: boolean
 }
 
 const nameOf = (topic: string, partition: number): string => `${topic}:${partition}`
@@ -276,7 +278,7 @@ class KafkaReader implements RecordReader {
       for (const partition of fresh) {
         const name = nameOf(topic, partition)
         const known = start?.[name]
-        const position = known === undefined ? (offsets.get(partition) ?? 0) : (await this.#stillThere(topic, partition, known)).next
+        const position = known === undefined ? (offsets.get(partition) ?? 0) : await this.#stillThere(topic, partition, known)
         this.#partitions.set(name, {
           name,
           topic,
@@ -290,6 +292,7 @@ class KafkaReader implements RecordReader {
           aheadBytes: 0,
           failingSince: 0,
           pausedUntil: 0,
+          wasReset: known !== undefined && known !== position,
         })
       }
     }
@@ -450,11 +453,17 @@ class KafkaReader implements RecordReader {
     return isTroubled
   }
 
-  /** True if there are records. */
+  /** True if there are records, or none to wait for. */
   #keep(partition: Partition, { records, aborted, highWatermark }: FetchedPart, arrivalMicros: number): boolean {
     partition.failingSince = 0
     partition.highWatermark = highWatermark
-    if (records.length === 0) return false
+    if (records.length === 0) {
+      // A log that was made anew may never come to where this epoch was to end.
+      const isAtEnd = partition.chunks.length === 0 && highWatermark <= partition.fetchAt
+      if (!partition.wasReset || !isAtEnd || partition.end <= partition.fetchAt || !this.#limited) return false
+      partition.end = partition.fetchAt
+      return true
+    }
     const next = endOfBatches(records)
     if (next < 0) {
       throw new EngineError('KAFKA_BAD_DATA', { where: partition.name, offset: partition.fetchAt, what: 'a fetch without a whole batch' })
@@ -493,23 +502,22 @@ class KafkaReader implements RecordReader {
    * Where to go on reading: at `offset`, unless the log has let go of it, or has been made anew. Then that is an error, or the log's
    * beginning if the user says so.
    */
-  async #stillThere(topic: string, partition: number, offset: number): Promise<{ next: number; last: number }> {
+  async #stillThere(topic: string, partition: number, offset: number): Promise<number> {
     const [earliest, latest] = await Promise.all([EARLIEST, LATEST].map(at => this.#cluster.offsets(topic, [partition], at)))
     const [first, last] = [earliest.get(partition) ?? 0, latest.get(partition) ?? 0]
-    if (offset >= first && offset <= last) return { next: offset, last }
+    if (offset >= first && offset <= last) return offset
     if (this.#options.failOnDataLoss) {
       throw new EngineError('KAFKA_DATA_LOSS', { partition: nameOf(topic, partition), wanted: offset, first: `${first}, the last ${last}` })
     }
     this.lostCount += Math.max(0, first - offset)
-    return { next: first, last }
+    return first
   }
 
   async #outOfRange(partition: Partition): Promise<void> {
-    const { next, last } = await this.#stillThere(partition.topic, partition.partition, partition.fetchAt)
+    const next = await this.#stillThere(partition.topic, partition.partition, partition.fetchAt)
     partition.fetchAt = next
     if (partition.chunks.length === 0) partition.position = next
-    // A log that was made anew may never come to where this epoch was to end.
-    if (next < partition.end) partition.end = Math.min(partition.end, Math.max(next, last))
+    partition.wasReset = true
     this.#wake()
   }
 

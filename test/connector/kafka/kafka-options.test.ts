@@ -25,6 +25,23 @@ describe('Kafka options', () => {
     expect(kafkaSourceOptions(base, false).startingOffsets).toBe('earliest')
   })
 
+  test('what makes no sense for a stream, or for a batch, is refused', () => {
+    expect(refusal({ ...base, endingOffsets: 'latest' })).toBe('BAD_OPTION')
+    expect(refusal({ ...base, endingTimestamp: '7' })).toBe('BAD_OPTION')
+    expect(refusal({ ...base, 'kafka.group.id': 'g' })).toBe('BAD_OPTION')
+    expect(refusal({ ...base, 'kafka.enable.auto.commit': 'true' })).toBe('BAD_OPTION')
+    expect(() => kafkaSourceOptions({ ...base, startingOffsets: 'latest' }, false)).toThrow(/a batch would be empty/)
+    expect(() => kafkaSourceOptions({ ...base, endingOffsets: 'earliest' }, false)).toThrow(/a batch would be empty/)
+  })
+
+  test('times are of all partitions, or by partition', () => {
+    expect(kafkaSourceOptions({ ...base, startingTimestamp: '1700000000000' }, true).startingTimes).toBe(1700000000000)
+    const byPartition = '{"t": {"0": 5, "1": 0}}'
+    expect(kafkaSourceOptions({ ...base, startingOffsetsByTimestamp: byPartition }, true).startingTimes).toEqual({ t: { 0: 5, 1: 0 } })
+    expect(refusal({ ...base, startingOffsetsByTimestamp: '{"t": {"0": -1}}' })).toBe('BAD_OPTION')
+    expect(refusal({ ...base, startingOffsetsByTimestamp: '{"t": 5}' })).toBe('BAD_OPTION')
+  })
+
   test('names do not mind case', () => {
     expect(kafkaSourceOptions({ ...base, STARTINGOFFSETS: 'Earliest' }, true).startingOffsets).toBe('earliest')
   })
