@@ -1,8 +1,8 @@
 import { binaryType, type DataType, field, stringType, structType } from '../../record/data-type.ts'
 
 /**
- * The column `headers`: typed as Spark has it, and held as Kafka itself writes headers in a record, so that they are copied and never taken apart on their way
- * through. All numbers are zigzag varints:
+ * The column `headers`: typed as Spark has it, and held as Kafka itself writes headers in a record, so that on their way through they
+ * are copied and never taken apart. All numbers are zigzag varints:
  *
  *   count, then for each: length of the name · name in UTF-8 · length of the value (−1: null) · value
  */
@@ -33,8 +33,8 @@ export const decodeKafkaHeaders = (bytes: Uint8Array): KafkaHeader[] => {
   const run = (length: number): Uint8Array => {
     if (length < 0 || at + length > bytes.length) throw new RangeError('a header that ends behind its record')
     at += length
-    // A Buffer's own `slice` copies nothing.
-    return Uint8Array.prototype.slice.call(bytes, at - length, at)
+    // Not `slice`: a Buffer's copies nothing.
+    return new Uint8Array(bytes.subarray(at - length, at))
   }
   const headers: KafkaHeader[] = []
   for (let left = varint(); left > 0; left--) {

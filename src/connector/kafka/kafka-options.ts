@@ -104,7 +104,7 @@ type ByPartition = Readonly<Record<string, Readonly<Record<string, number>>>>
 /** Where reading begins or ends: everywhere alike, or by partition (−2 earliest, −1 latest). */
 export type OffsetChoice = 'earliest' | 'latest' | ByPartition
 
-/** The same by time: the first record that is not older than so many millis since 1970, everywhere or by partition. It goes before offsets. */
+/** The same by time, and before it: the first record that is not older than so many millis since 1970, everywhere or by partition. */
 export type TimeChoice = number | ByPartition | null
 
 export interface KafkaSourceOptions extends ClusterOptions {

@@ -239,7 +239,8 @@ class KafkaReader implements RecordReader {
   }
 
   /**
-   * Where a first run began. Kept apart, because it may die before its first checkpoint: what has come since it began, by `latest` say, is not lost then.
+   * Where a first run began. Kept apart, because it may die before its first checkpoint: what has come since it began, by `latest` say,
+   * is not lost then.
    */
   async #readInitial(): Promise<SourceOffset | null> {
     const folder = this.#context.metadataFolder
@@ -256,7 +257,10 @@ class KafkaReader implements RecordReader {
     await writeAtomically(join(folder, `initial-${this.#context.readerIndex}.json`), JSON.stringify(this.position()))
   }
 
-  /** Adds partitions that are not read yet. In a first run they begin where the options say, those that appear later at their first record. One call at a time. */
+  /**
+   * Adds partitions that are not read yet. In a first run they begin where the options say, those that appear later at their first record.
+   * One call at a time.
+   */
   #find(start: SourceOffset | null, first: boolean): Promise<void> {
     const found = this.#finding.then(() => this.#findNow(start, first))
     this.#finding = found.catch(() => {})

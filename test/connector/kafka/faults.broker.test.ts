@@ -13,8 +13,8 @@ import { RecordBuffer } from '../../../src/record/record-buffer.ts'
 import { RowLayout } from '../../../src/record/row-layout.ts'
 import { type OwnBroker, startOwnBroker } from '../../support/kafka-broker.ts'
 
-// Goal: nothing is lost and nothing hangs when the broker dies, the line to it goes dead, or topics change under a reader. Reader and writer are driven as a task
-// drives them, without the engine. kafkajs's own clients are the other side.
+// Goal: nothing is lost and nothing hangs when the broker dies, the line to it goes dead, or topics change under a reader.
+// Reader and writer are driven as a task drives them, without the engine. kafkajs's own clients are the other side.
 
 const { Kafka, CompressionTypes, logLevel } = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 
