@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import type { SinkToken, SourceOffset } from '../connector/connector.ts'
 import { type Durability, writeAtomically } from '../connector/durable-file.ts'
+import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
 import type { StateFile } from '../state/state-file.ts'
 import { sealText, unsealText } from './checked-text.ts'
-import type { WatermarkPolicy } from './epoch-watermark.ts'
 import { lockFolder, unlockFolder } from './folder-lock.ts'
 
 /** How many old entries of the logs are kept, as Spark's minBatchesToRetain. */

@@ -1,8 +1,6 @@
 import type { EpochMode } from '../operator/epoch-policy.ts'
 import type { WatermarkReport } from '../runtime/control-protocol.ts'
-
-/** How several watermark operators make one watermark: the least, as Spark's default, or the largest. */
-export type WatermarkPolicy = 'min' | 'max'
+import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
 
 /**
  * The watermark of a query as Spark has it: of each operator the largest event time less its delay, over all operators the least; computed

@@ -6,6 +6,7 @@ import type { StructType } from '../record/data-type.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import { bellBytes } from '../runtime/bells.ts'
 import type { EdgeSpec, HostSpec, InputSpec, OutputSpec, RestoreSpec, TableSpec, TaskSpec } from '../runtime/task-spec.ts'
+import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
 
 /** The caller's thread is host 0; workers are 1 … N. */
 export const CALLER = 0
@@ -105,6 +106,7 @@ export interface DeployInput {
   readonly sink: PlacedSink
   readonly outputMode: OutputMode
   readonly tables: readonly TableSpec[]
+  readonly watermarkPolicy: WatermarkPolicy
   readonly persists: boolean
   readonly attempt: string
   readonly idle: HostSpec['idle']
@@ -151,6 +153,7 @@ export const deploy = (input: DeployInput): Deployment => {
         outputMode: input.outputMode,
         input: inputSpec(input, stage, s, partition, edges),
         output: outputSpec(stage, s, partition, edges, sink, input.attempt),
+        watermarkPolicy: input.watermarkPolicy,
         persists: input.persists,
         restore: input.restore(stage),
       })

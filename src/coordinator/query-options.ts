@@ -1,7 +1,7 @@
 import type { WaitableClock } from '../base/clock.ts'
 import type { ConnectorOptions } from '../connector/connector.ts'
 import type { LogicalPlan, OutputMode, Trigger } from '../plan/logical-plan.ts'
-import type { WatermarkPolicy } from './epoch-watermark.ts'
+import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
 import type { QueryProgress } from './progress.ts'
 
 /** Everything that a query is started with. */

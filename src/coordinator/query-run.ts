@@ -6,12 +6,13 @@ import { sinkConnector } from '../connector/registry.ts'
 import type { EpochMode, EpochPolicy } from '../operator/epoch-policy.ts'
 import type { Trigger } from '../plan/logical-plan.ts'
 import type { RestoreSpec, TableSpec } from '../runtime/task-spec.ts'
+import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
 import type { StateFile } from '../state/state-file.ts'
 import { Attempt, type EpochOutcome } from './attempt.ts'
 import { CheckpointFolder, type Manifest, type OffsetEntry } from './checkpoint-folder.ts'
 import { collectTables } from './collect-tables.ts'
 import { Compactor } from './compactor.ts'
-import { EpochWatermark, type WatermarkPolicy } from './epoch-watermark.ts'
+import { EpochWatermark } from './epoch-watermark.ts'
 import { deploy, type PlacedStage } from './placement.ts'
 import { compareSignatures, type PlanSignature, planSignature } from './plan-signature.ts'
 import { type PreparedQuery, registerLocal } from './prepare-query.ts'
@@ -337,6 +338,7 @@ export class QueryRun {
       sink: prepared.sink,
       outputMode: options.outputMode,
       tables: this.#tables,
+      watermarkPolicy: this.#policyOfWatermarks,
       persists: folder !== null,
       attempt: attemptId,
       idle: options.idle,

@@ -92,6 +92,7 @@ export const buildTask = (
     input = new RingsInput(
       readers,
       spec.input.edges.map(edge => edge.hasWatermark),
+      spec.watermarkPolicy,
       inputLayout,
     )
     chainInput = { kind: 'records', layout: inputLayout }
@@ -141,6 +142,7 @@ export const buildTask = (
       meter,
       watermarks: watermarks.map(op => ({ watermarkId: op.watermarkId, delayMillis: op.delayMicros / 1000 })),
       hasInputWatermark: spec.input.kind === 'rings' && spec.input.edges.some(edge => edge.hasWatermark),
+      watermarkPolicy: spec.watermarkPolicy,
       persists: spec.persists,
       report: environment.report,
     },

@@ -7,7 +7,7 @@ import type { RowLayout } from '../record/row-layout.ts'
 import { BarrierAlignment } from './barrier-alignment.ts'
 import { BARRIER, DATA, END, EPOCH_BEGIN, readPolicy, WATERMARK } from './control-frame.ts'
 import type { TaskCommand } from './control-protocol.ts'
-import { WatermarkMerge } from './watermark-merge.ts'
+import { WatermarkMerge, type WatermarkPolicy } from './watermark-merge.ts'
 
 /** What a task's input tells the task to do, in order with the rows. */
 export interface InputEvents {
@@ -41,10 +41,10 @@ export class RingsInput implements TaskInput {
   #turn = 0
   #ended = false
 
-  constructor(readers: readonly RingReader[], hasWatermark: readonly boolean[], layout: RowLayout) {
+  constructor(readers: readonly RingReader[], hasWatermark: readonly boolean[], policy: WatermarkPolicy, layout: RowLayout) {
     this.#readers = readers
     this.#alignment = new BarrierAlignment(readers.length)
-    this.#merge = new WatermarkMerge(hasWatermark)
+    this.#merge = new WatermarkMerge(hasWatermark, policy)
     this.#large = new RecordBuffer(layout)
   }
 

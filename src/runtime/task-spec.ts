@@ -4,6 +4,7 @@ import type { OutputMode } from '../plan/logical-plan.ts'
 import type { ChainOp } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { StateFile } from '../state/state-file.ts'
+import type { WatermarkPolicy } from './watermark-merge.ts'
 
 /**
  * Everything that a thread must know in order to build its tasks. Plain data (and shared buffers), so it crosses to a worker as it is.
@@ -66,6 +67,7 @@ export interface TaskSpec {
   readonly outputMode: OutputMode
   readonly input: InputSpec
   readonly output: OutputSpec
+  readonly watermarkPolicy: WatermarkPolicy
   readonly persists: boolean
   /** Files to restore from, oldest first; see `RestoreSpec`. */
   readonly restore: readonly RestoreSpec[]

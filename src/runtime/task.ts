@@ -19,6 +19,7 @@ import type { OperatorReport, TaskCommand, TaskReport, WatermarkReport } from '.
 import type { LatencyMeter } from './latency-meter.ts'
 import { type InputEvents, SourceInput, type TaskInput } from './task-input.ts'
 import type { TaskOutput } from './task-output.ts'
+import type { WatermarkPolicy } from './watermark-merge.ts'
 
 export type StepResult = 'progressed' | 'idle' | 'done'
 
@@ -44,6 +45,8 @@ export interface TaskParts {
   readonly watermarks: readonly { readonly watermarkId: number; readonly delayMillis: number }[]
   /** True if rows come from rings above which a watermark operator stands. */
   readonly hasInputWatermark: boolean
+  /** How its own watermarks and that of its input make one. */
+  readonly watermarkPolicy: WatermarkPolicy
   /** True if state is persisted. */
   readonly persists: boolean
   readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
@@ -243,14 +246,15 @@ export class Task implements InputEvents {
   // --- Watermarks
 
   #advance(): void {
-    const { state, watermarks } = this.#parts
-    let least = this.#inputWatermark
+    const { state, watermarks, hasInputWatermark, watermarkPolicy } = this.#parts
+    const merge = watermarkPolicy === 'min' ? Math.min : Math.max
+    let merged = watermarkPolicy === 'min' || hasInputWatermark ? this.#inputWatermark : Number.NEGATIVE_INFINITY
     for (const [w, { delayMillis }] of watermarks.entries()) {
       const at = watermarkRegister(w)
       const max = Math.max(state.registers[at + EVENT_MAX], state.registers[at + EVENT_MAX_EVER])
-      least = Math.min(least, max === Number.NEGATIVE_INFINITY ? max : Math.floor(max / 1000) - delayMillis)
+      merged = merge(merged, max === Number.NEGATIVE_INFINITY ? max : Math.floor(max / 1000) - delayMillis)
     }
-    if (least !== Number.POSITIVE_INFINITY && least > this.#watermark) this.#flow(least)
+    if (merged !== Number.POSITIVE_INFINITY && merged > this.#watermark) this.#flow(merged)
   }
 
   #flow(millis: number): void {

@@ -1,14 +1,19 @@
+/** How several watermarks make one: the least, as Spark's default, or the largest. */
+export type WatermarkPolicy = 'min' | 'max'
+
 /**
- * The watermark of a task is the least of its inputs'. Inputs that have none are left out from the start; an idle one (NaN) does not count
+ * The watermark of a task is the least of its inputs', or the largest by the other policy. Inputs that have none are left out from the start; an idle one (NaN) does not count
  * until it speaks again. Never goes back.
  */
 export class WatermarkMerge {
   readonly #millis: Float64Array
   readonly #counts: readonly boolean[]
+  readonly #policy: WatermarkPolicy
   #current = Number.NEGATIVE_INFINITY
 
   /** `counts[i]`: input i has a watermark operator above it. */
-  constructor(counts: readonly boolean[]) {
+  constructor(counts: readonly boolean[], policy: WatermarkPolicy) {
+    this.#policy = policy
     this.#counts = counts
     this.#millis = new Float64Array(counts.length).fill(Number.NEGATIVE_INFINITY)
   }
@@ -25,12 +30,13 @@ export class WatermarkMerge {
   /** Notes what an input says and returns the merged watermark. */
   update(input: number, millis: number): number {
     this.#millis[input] = millis
-    let least = Number.POSITIVE_INFINITY
+    const isMin = this.#policy === 'min'
+    let merged = isMin ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
     for (let i = 0; i < this.#millis.length; i++) {
       const m = this.#millis[i]
-      if (this.#counts[i] && m < least) least = m
+      if (this.#counts[i] && (isMin ? m < merged : m > merged)) merged = m
     }
-    if (least !== Number.POSITIVE_INFINITY && least > this.#current) this.#current = least
+    if (merged !== Number.POSITIVE_INFINITY && merged > this.#current) this.#current = merged
     return this.#current
   }
 }

@@ -230,8 +230,12 @@ class StepRunner {
     const all = progressesOf(engine)
     const withInput = all.filter(progress => progress.numInputRows > 0).at(-1)
     switch (kind) {
-      case 'expectWatermark':
-        return same('watermark', argument, all.at(-1)?.eventTime.watermark ?? 0)
+      case 'expectWatermark': {
+        const watermark = (): number => progressesOf(engine).at(-1)?.eventTime.watermark ?? 0
+        // A progress tells the watermark that its epoch began with. In real time another epoch follows by itself.
+        if (engine.isRealTime && engine.clock === null) await engine.eventually(() => watermark() === argument, 2000)
+        return same('watermark', argument, watermark())
+      }
       case 'expectEventTime': {
         const { min, max, avg, watermark } = argument as Record<string, number>
         const time = withInput?.eventTime

@@ -64,6 +64,7 @@ export class Instance {
         meter: null,
         watermarks: watermarks.map(op => ({ watermarkId: op.watermarkId, delayMillis: op.delayMicros / 1000 })),
         hasInputWatermark: false,
+        watermarkPolicy: 'min',
         persists: options.restores,
         report: report => this.#reports.push(report),
         limits: { burstRows, cursorRows, sealRows },
