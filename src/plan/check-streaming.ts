@@ -5,7 +5,7 @@ import type { OutputMode } from './logical-plan.ts'
 
 /**
  * Whether a streaming query can mean something in its output mode: Spark's UnsupportedOperationChecker, less the restrictions that come
- * from Spark's engine and not from the meaning (two aggregations in update mode, a union of a stream with a table …). Throws
+ * from Spark's engine and not from the meaning (a union of a stream with a table …). Throws
  * UNSUPPORTED_OUTPUT_MODE, UNSUPPORTED_OPERATION, NO_STREAMING_SOURCE.
  */
 export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void => {
@@ -16,6 +16,15 @@ export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void
       mode: outputMode,
       reason: 'there is no aggregation, so the complete result is the whole stream. Use append',
     })
+  }
+  if (outputMode !== 'append') {
+    // Totals come again and again there, and what is above would take each for a row of its own.
+    for (const node of find(analyzed.plan, ({ kind }) => kind === 'aggregate' || kind === 'deduplicate')) {
+      if (childrenOf(node).some(child => find(child, other => other.kind === 'aggregate' && streams(other)).length > 0)) {
+        const operation = `${node.kind === 'aggregate' ? 'an aggregation' : 'dropDuplicates'} above an aggregation in ${outputMode} mode`
+        throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${operation}: use append, where totals are final` })
+      }
+    }
   }
   if (outputMode === 'append') {
     for (const node of aggregates) {
