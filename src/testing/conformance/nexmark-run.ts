@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type DataFrame, Trigger, WalkwaySession } from '../../index.ts'
 import { compareRows } from './compare.ts'
 import type { Mode, Value } from './format.ts'
-import { type NexmarkQuery, nexmarkKeys, nexmarkQueries, nexmarkTables } from './nexmark.ts'
+import { type NexmarkQuery, nexmarkKeys, nexmarkMissing, nexmarkQueries, nexmarkTables } from './nexmark.ts'
 import { schemaText } from './plan.ts'
 import type { Outcome } from './run-case.ts'
 import { Recorder } from './sink.ts'
@@ -25,7 +25,7 @@ export const runNexmark = async (folder: string, master: string, only: string | 
       const label = `nexmark/${name} (${mode})`
       const query = nexmarkQueries[name]
       if (query === undefined || !existsSync(join(folder, `${name}.expected.jsonl`))) {
-        report(label, { kind: 'skipped', why: `NEXMark ${name}: an operator that it needs` })
+        report(label, { kind: 'skipped', why: nexmarkMissing[name] ?? `query ${name}` })
         continue
       }
       try {
