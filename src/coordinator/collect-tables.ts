@@ -31,7 +31,7 @@ export const collectTables = async (tables: readonly TablePlan[], options: Query
 
 /** Runs a plan over finite inputs, inline, and hands each row to a function. */
 const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, onRow: (row: Record<string, unknown>) => void): Promise<void> => {
-  const id = `collect-${count++}`
+  const id = `table-${count++}`
   callerSinkRegistry.callbacks.set(id, onRow)
   try {
     const sinkOptions = { id }

@@ -1,11 +1,8 @@
 #!/usr/bin/env node
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { Case } from './format.ts'
-import { modesOf } from './format.ts'
-import { runNexmark } from './nexmark-run.ts'
-import { type Outcome, runCase } from './run-case.ts'
+import type { Outcome } from './run-case.ts'
+import { readDifferences, runFolder } from './run-folder.ts'
 
 /**
  * `npm run conformance -- FOLDER [--only TEXT] [--master local[2]] [--verbose]`: runs every case of every *.json of the folder, in each
@@ -24,7 +21,7 @@ const { values, positionals } = parseArgs({
 
 const main = async (): Promise<number> => {
   const [folder] = positionals
-  if (folder === undefined || !existsSync(folder)) {
+  if (folder === undefined || statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
     console.error(
       folder === undefined
         ? 'Usage: npm run conformance -- FOLDER [--only TEXT] [--master MASTER] [--verbose]'
@@ -32,7 +29,6 @@ const main = async (): Promise<number> => {
     )
     return 2
   }
-  const known = readDifferences(values.differences ?? 'test/conformance/differences.json')
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const skips = new Map<string, number>()
   const report = (label: string, outcome: Outcome): void => {
@@ -41,29 +37,11 @@ const main = async (): Promise<number> => {
     if (outcome.kind === 'passed' && !values.verbose) return
     console.log(outcome.kind === 'passed' ? `passed  ${label}` : `${outcome.kind.padEnd(7)} ${label}: ${outcome.why}`)
   }
-  for (const file of readdirSync(folder).sort()) {
-    if (!file.endsWith('.json')) continue
-    const { cases } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { cases?: readonly Case[] }
-    for (const of of cases ?? []) {
-      if (values.only !== undefined && !of.name.includes(values.only)) continue
-      for (const mode of modesOf(of)) {
-        const label = `${of.name} (${mode})`
-        const why = known[of.name]
-        report(
-          label,
-          why === undefined ? await runCase(of, mode, folder, values.master) : { kind: 'skipped', why: `a difference on purpose: ${why}` },
-        )
-      }
-    }
-  }
-  const nexmark = join(folder, 'nexmark')
-  if (existsSync(join(nexmark, 'queries.json'))) await runNexmark(nexmark, values.master, values.only, report)
+  const differences = readDifferences(values.differences ?? 'test/conformance/differences.json')
+  await runFolder(folder, { master: values.master, only: values.only, differences }, report)
   for (const [why, count] of [...skips].sort((a, b) => b[1] - a[1])) console.log(`skipped ${count} for want of ${why}`)
   console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
   return counts.failed > 0 ? 1 : 0
 }
-
-const readDifferences = (path: string): Record<string, string> =>
-  existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>) : {}
 
 process.exitCode = await main()
