@@ -2,8 +2,8 @@
 export type WatermarkPolicy = 'min' | 'max'
 
 /**
- * The watermark of a task is the least of its inputs', or the largest by the other policy. Inputs that have none are left out from the start; an idle one (NaN) does not count
- * until it speaks again. Never goes back.
+ * The watermark of a task is the least of its inputs', or the largest by the other policy. Inputs that have none are left out from the
+ * start; an idle one (NaN) does not count until it speaks again. Never goes back.
  */
 export class WatermarkMerge {
   readonly #millis: Float64Array

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FileList, listFiles } from '../../src/connector/file-list.ts'
 
-// Goal: a stream of files is the right files in the right order, the same after a restart. Method: real folders, times of files set by hand.
+// Goal: a stream of files is the right files in the right order, the same after a restart. Method: real folders; the times of files are
+// set by hand.
 
 const all = Number.POSITIVE_INFINITY
 const options = { maxAgeMillis: all, latestFirst: false }

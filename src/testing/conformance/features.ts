@@ -75,6 +75,7 @@ const steps = new Set([
   'expectDelay',
   'expectTrigger',
   'expectConfigError',
+  'expectClock',
   'startBelowMinimumBatchDuration',
 ])
 

@@ -17,6 +17,7 @@ export class Recorder {
   #open: Cells[] = []
   #isOpen = false
   #epoch = -1
+  #isForgotten: (row: Cells) => boolean = () => false
 
   constructor(complete: boolean) {
     this.#complete = complete
@@ -32,6 +33,7 @@ export class Recorder {
 
   process(row: Record<string, unknown>): void {
     const cells = Object.values(row).map(corpusValue)
+    if (this.#isForgotten(cells)) return
     this.#open.push(cells)
     if (!this.#complete) this.#all.push({ epoch: this.#epoch, cells })
   }
@@ -59,6 +61,13 @@ export class Recorder {
     this.#seen = this.#all.length
   }
 
+  /** What a far-future row made is nobody's expectation, nor is what it makes from now on. */
+  forget(isForgotten: (row: Cells) => boolean): void {
+    this.#isForgotten = isForgotten
+    this.#keep(({ cells }) => !isForgotten(cells))
+    this.last = this.last.filter(row => !isForgotten(row))
+  }
+
   clear(): void {
     this.#all = []
     this.#seen = 0
@@ -71,7 +80,7 @@ export class Recorder {
     if (isNew) this.#all = this.#all.map(row => ({ ...row, epoch: -1 }))
   }
 
-  #keep(isKept: (row: { readonly epoch: number }) => boolean): void {
+  #keep(isKept: (row: { readonly epoch: number; readonly cells: Cells }) => boolean): void {
     const seen = this.#all.slice(0, this.#seen).filter(isKept)
     this.#all = [...seen, ...this.#all.slice(this.#seen).filter(isKept)]
     this.#seen = seen.length
