@@ -1,4 +1,5 @@
 export { Column, type ColumnOrLiteral, type ColumnOrName, type Literal } from './api/column.ts'
+export type { OptionValue } from './api/configurable.ts'
 export { DataFrame, type Row } from './api/data-frame.ts'
 export {
   abs,
@@ -50,7 +51,6 @@ export {
 } from './api/functions.ts'
 export { GroupedData } from './api/grouped-data.ts'
 export { MemoryStream } from './api/memory-stream.ts'
-export type { OptionValue } from './api/option-text.ts'
 export { PushStream } from './api/push-stream.ts'
 export { DataFrameReader, DataStreamReader } from './api/reader.ts'
 export { SessionBuilder, WalkwaySession } from './api/session.ts'

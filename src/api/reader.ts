@@ -2,27 +2,20 @@ import { sourceConnector } from '../connector/registry.ts'
 import { parseSchema } from '../expression/parse-type.ts'
 import type { SourceNode } from '../plan/logical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
+import { Configurable } from './configurable.ts'
 import { DataFrame } from './data-frame.ts'
-import { type OptionValue, textOptions } from './option-text.ts'
 import type { SessionCore } from './session-core.ts'
 
 /** What `read` and `readStream` have in common: format, schema and options, then `load`. */
-class Reader {
+class Reader extends Configurable {
   readonly #session: SessionCore
   readonly #streaming: boolean
-  #format = 'json'
   #schema: StructType | null = null
-  readonly #options: Record<string, string> = {}
 
   constructor(session: SessionCore, streaming: boolean) {
+    super('json')
     this.#session = session
     this.#streaming = streaming
-  }
-
-  /** kafka, json, text, rate, or a registered one. */
-  format(name: string): this {
-    this.#format = name
-    return this
   }
 
   /** Spark's DDL: 'id BIGINT NOT NULL, name STRING'. Throws BAD_TYPE. */
@@ -31,26 +24,16 @@ class Reader {
     return this
   }
 
-  /** Names do not mind case. */
-  option(name: string, value: OptionValue): this {
-    return this.options({ [name]: value })
-  }
-
-  options(options: Readonly<Record<string, OptionValue>>): this {
-    Object.assign(this.#options, textOptions(options))
-    return this
-  }
-
   /** The table or stream. Nothing is opened yet. Throws UNKNOWN_FORMAT, MISSING_SCHEMA. */
   load(path?: string): DataFrame {
-    const options = path === undefined ? { ...this.#options } : { ...this.#options, path }
+    const options = this.settingsWith(path)
     const node: SourceNode = {
       kind: 'source',
       // Given when a query starts: a source's name in the checkpoint is its place in the plan.
       id: '',
-      format: this.#format,
+      format: this.formatName,
       options,
-      schema: sourceConnector(this.#format).schema(options, this.#schema),
+      schema: sourceConnector(this.formatName).schema(options, this.#schema),
       streaming: this.#streaming,
     }
     return new DataFrame(node, this.#session)

@@ -2,8 +2,8 @@ import { EngineError } from '../base/errors.ts'
 import { callerSinkRegistry, type ForeachWriter, type RowCallback } from '../connector/caller-sinks.ts'
 import { analyze } from '../plan/analyze.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
+import { Configurable } from './configurable.ts'
 import type { DataFrame, Row } from './data-frame.ts'
-import { type OptionValue, textOptions } from './option-text.ts'
 import type { SessionCore } from './session-core.ts'
 import type { StreamingQuery } from './streaming-query.ts'
 import { type Trigger, type TriggerOptions, triggerOf } from './trigger.ts'
@@ -18,38 +18,23 @@ const register = <T>(registry: Map<string, T>, value: T): Record<string, string>
 }
 
 /** Writes a table once: `df.write.format('json').save(path)`. */
-export class DataFrameWriter {
+export class DataFrameWriter extends Configurable {
   readonly #plan: LogicalPlan
   readonly #session: SessionCore
-  #format = 'json'
-  readonly #options: Record<string, string> = {}
 
   /** Made by `DataFrame.write`. */
   constructor(plan: LogicalPlan, session: SessionCore) {
+    super('json')
     this.#plan = plan
     this.#session = session
   }
 
-  format(name: string): this {
-    this.#format = name
-    return this
-  }
-
-  option(name: string, value: OptionValue): this {
-    return this.options({ [name]: value })
-  }
-
-  options(options: Readonly<Record<string, OptionValue>>): this {
-    Object.assign(this.#options, textOptions(options))
-    return this
-  }
-
   /** Runs the query and writes its rows. Resolves when they are written and visible. */
   async save(path?: string): Promise<void> {
-    const options = path === undefined ? this.#options : { ...this.#options, path }
+    const options = this.settingsWith(path)
     await this.#session.run({
       plan: this.#plan,
-      sink: { format: this.#format, options },
+      sink: { format: this.formatName, options },
       outputMode: 'append',
       trigger: { kind: 'batch' },
       name: null,
@@ -66,8 +51,8 @@ export class DataFrameWriter {
   /** Hands each row to a function of this thread. */
   async foreach(writer: ForeachWriter | RowCallback): Promise<void> {
     const registered = registerForeach(writer)
-    this.#format = registered.format
-    Object.assign(this.#options, registered.options)
+    this.formatName = registered.format
+    this.options(registered.options)
     await this.save()
   }
 }
@@ -77,27 +62,24 @@ const registerForeach = (writer: ForeachWriter | RowCallback): { format: string;
     ? { format: 'callback', options: register(callerSinkRegistry.callbacks, writer) }
     : { format: 'foreach', options: register(callerSinkRegistry.foreachWriters, writer) }
 
-/** Writes a stream until it is stopped: format, output mode, trigger, then `start`. */
-export class DataStreamWriter {
+/**
+ * Writes a stream until it is stopped: format, output mode, trigger, then `start`. Options for every sink: `checkpointLocation`, the folder
+ * that makes the query survive; without it nothing is kept. Others are the sink's own, or the query's: `noDataMicroBatches`,
+ * `idleStrategy` (spin, adaptive, park), `durability` (power, process), `maxRestarts`, `multipleWatermarkPolicy` (min, max).
+ */
+export class DataStreamWriter extends Configurable {
   readonly #plan: LogicalPlan
   readonly #session: SessionCore
-  #format = 'noop'
   #outputMode: OutputMode = 'append'
   #trigger: Trigger = { kind: 'default' }
   #name: string | null = null
   #signal: AbortSignal | null = null
-  readonly #options: Record<string, string> = {}
 
   /** Made by `DataFrame.writeStream`. */
   constructor(plan: LogicalPlan, session: SessionCore) {
+    super('noop')
     this.#plan = plan
     this.#session = session
-  }
-
-  /** kafka, json, console, memory, noop, or a registered one. */
-  format(name: string): this {
-    this.#format = name
-    return this
   }
 
   /** append: rows that will not change any more; update: rows that changed; complete: the whole result. */
@@ -127,24 +109,10 @@ export class DataStreamWriter {
     return this
   }
 
-  /**
-   * For every sink: `checkpointLocation`, the folder that makes the query survive; without it nothing is kept. Others are the sink's own,
-   * or the query's: `noDataMicroBatches`, `idleStrategy` (spin, adaptive, park), `durability` (power, process), `maxRestarts`,
-   * `multipleWatermarkPolicy` (min, max).
-   */
-  option(name: string, value: OptionValue): this {
-    return this.options({ [name]: value })
-  }
-
-  options(options: Readonly<Record<string, OptionValue>>): this {
-    Object.assign(this.#options, textOptions(options))
-    return this
-  }
-
   /** Hands each row to a function or a ForeachWriter of this thread, at least once. */
   foreach(writer: ForeachWriter | RowCallback): this {
     const { format, options } = registerForeach(writer)
-    this.#format = format
+    this.formatName = format
     return this.options(options)
   }
 
@@ -155,7 +123,7 @@ export class DataStreamWriter {
   foreachBatch(write: (batch: DataFrame, epoch: number) => void | Promise<void>): this {
     const schema = analyze(this.#plan).plan.schema
     const session = this.#session
-    this.#format = 'foreachBatch'
+    this.formatName = 'foreachBatch'
     return this.options(
       register(callerSinkRegistry.batchFunctions, (rows: Row[], epoch: number) => write(session.tableOf(rows, schema), epoch)),
     )
@@ -166,12 +134,12 @@ export class DataStreamWriter {
    * everything that is wrong with the query, and for a source or sink that cannot be opened.
    */
   start(path?: string): Promise<StreamingQuery> {
-    const options: Record<string, string> = path === undefined ? { ...this.#options } : { ...this.#options, path }
+    const options: Record<string, string> = this.settingsWith(path)
     const location = Object.entries(options).find(([name]) => name.toLowerCase() === 'checkpointlocation')
-    if (this.#format === 'memory') options.id ??= this.#name ?? ''
+    if (this.formatName === 'memory') options.id ??= this.#name ?? ''
     return this.#session.start({
       plan: this.#plan,
-      sink: { format: this.#format, options },
+      sink: { format: this.formatName, options },
       outputMode: this.#outputMode,
       trigger: this.#trigger,
       name: this.#name,

@@ -17,6 +17,7 @@ import { makeContext } from './compile-context.ts'
 import { Deduplicate } from './deduplicate.ts'
 import { emitFilter, emitProject } from './narrow.ts'
 import type { OpContext } from './op-context.ts'
+import { partitionCode } from './partition.ts'
 import type { StatefulOperator } from './stateful.ts'
 import type { StaticTable } from './static-table.ts'
 import { emitTableJoin } from './table-join.ts'
@@ -252,8 +253,7 @@ const emitOutput = (c: OpContext, spec: ChainSpec, row: RowAccessor): void => {
   if (output.kind === 'hash') {
     const keys = output.keys.map(key => compileExpression(cg, key, row, c.compile))
     hash = emitKey(cg, keys, output.keys).hash
-    // The upper bits choose the partition: the lower ones choose the bucket in the key index behind it.
-    cg.line(`const ${out} = ${outs}[(Math.imul(${hash}, 0x9e3779b1) >>> 8) % ${output.outs.length}]`)
+    cg.line(`const ${out} = ${outs}[${partitionCode(hash, output.outs.length)}]`)
   } else {
     const turn = cg.constant({ turn: 0 })
     cg.line(`const ${out} = ${outs}[${turn}.turn = (${turn}.turn + 1) % ${output.outs.length}]`)

@@ -1,12 +1,7 @@
 import type { CompiledChain } from '../operator/chain.ts'
+import { partitionOf } from '../operator/partition.ts'
 import { mergeStateFiles } from '../state/merge-state.ts'
 import type { TaskSpec } from './task-spec.ts'
-
-/**
- * Which task of a stage a key belongs to. The exchange in front of the stage spreads rows by the same sum, so state finds its rows again at
- * any parallelism.
- */
-export const partitionOf = (hash: number, partitions: number): number => (Math.imul(hash, 0x9e3779b1) >>> 8) % partitions
 
 /** Fills the stores of a new task from a checkpoint, keeping the entries that are its own. Blocks. Throws CHECKPOINT_DAMAGED. */
 export const restoreTask = (spec: TaskSpec, chain: CompiledChain): void => {
