@@ -1,0 +1,134 @@
+import type { EpochMode, EpochPolicy } from '../operator/epoch-policy.ts'
+import type { Attempt, EpochOutcome } from './attempt.ts'
+import type { EpochLog } from './epoch-log.ts'
+import type { EndedEpoch } from './epoch-progress.ts'
+import { advanced, leastOf, type Positions, reaches } from './positions.ts'
+import type { RunControl } from './run-control.ts'
+import type { StateFiles } from './state-files.ts'
+
+/** Where a micro-batch query looks for new input again when there was none. */
+const POLLING_MILLIS = 10
+
+export interface EpochCycleParts {
+  readonly attempt: Attempt
+  readonly stateFiles: StateFiles | null
+  readonly log: EpochLog
+  readonly control: RunControl
+  /** Called when an epoch has been committed, or when there was nothing to do in one. */
+  readonly onEnded: (ended: EndedEpoch | null) => void
+}
+
+/** The epochs of one attempt: it plans them as the trigger says, begins and ends them at the sources, and has them committed. */
+export class EpochCycle {
+  readonly #parts: EpochCycleParts
+
+  constructor(parts: EpochCycleParts) {
+    this.#parts = parts
+  }
+
+  /** Resolves when the trigger has no more epochs, or after a stop; rejects when the attempt fails. */
+  async run(): Promise<void> {
+    const { control, log } = this.#parts
+    while (!control.stopping || control.trigger.kind === 'batch') {
+      const { trigger } = control
+      switch (trigger.kind) {
+        case 'batch':
+          await this.#runEpoch('batch', null)
+          return
+        case 'once':
+          await this.#microBatch(null, true)
+          return
+        case 'availableNow':
+          await this.#availableNow()
+          return
+        case 'default':
+          if (!(await this.#microBatch(null, false))) await control.pause(POLLING_MILLIS)
+          break
+        case 'processingTime':
+          await this.#microBatch(null, false)
+          if (trigger.intervalMillis > 0) await control.pauseUntilNext(trigger.intervalMillis)
+          else if (!log.watermarkMoved) await control.pause(POLLING_MILLIS)
+          break
+        case 'realTime':
+          if (log.replay !== null) await this.#microBatch(null, false)
+          else await this.#realTime()
+          break
+        default:
+          trigger satisfies never
+      }
+    }
+  }
+
+  async #availableNow(): Promise<void> {
+    const { attempt, log, control } = this.#parts
+    const target = await attempt.latest(true)
+    while (!control.stopping) {
+      const isThere = reaches(log.positions, target) && log.replay === null
+      if (isThere && !log.hasDueWork(control.trigger)) return
+      if (!(await this.#microBatch(target, false))) return
+    }
+  }
+
+  /** Runs a micro-batch if there is something to do. `most`: read no further than that. False: there was nothing. */
+  async #microBatch(most: Positions | null, whole: boolean): Promise<boolean> {
+    const { attempt, log, control, onEnded } = this.#parts
+    const { replay } = log
+    const latest = replay?.ends ?? (await attempt.latest(whole))
+    const ends = most === null || replay !== null ? latest : leastOf(latest, most)
+    if (replay === null && reaches(log.positions, ends) && !log.hasDueWork(control.trigger)) {
+      onEnded(null)
+      return false
+    }
+    await this.#runEpoch('microBatch', ends)
+    return true
+  }
+
+  async #runEpoch(mode: EpochMode, ends: Positions | null): Promise<void> {
+    const { attempt, log } = this.#parts
+    const begun = performance.now()
+    const policy = log.policy(mode)
+    await log.plan(policy, ends)
+    const outcome = attempt.follow(policy.epoch)
+    attempt.beginEpoch(policy, ends)
+    await this.#commit(policy, await outcome, begun)
+  }
+
+  /** Rows flow; an epoch is but the distance between two checkpoints, and the next begins with the end of the one before. */
+  async #realTime(): Promise<void> {
+    const { attempt, log, control } = this.#parts
+    const begin = (epoch: number): { policy: EpochPolicy; outcome: Promise<EpochOutcome>; begun: number } => {
+      const begun = performance.now()
+      const policy = log.policy('realTime', epoch)
+      const outcome = attempt.follow(epoch)
+      // Awaited only after the pause, which fails first when the attempt does.
+      outcome.catch(() => {})
+      attempt.beginEpoch(policy, null)
+      return { policy, outcome, begun }
+    }
+    for (let current = begin(log.epoch); ; ) {
+      const { trigger } = control
+      await attempt.race(control.pauseUnlessFlushed(trigger.kind === 'realTime' ? trigger.intervalMillis : 0))
+      control.answerFlushes()
+      const goesOn = control.trigger.kind === 'realTime' && !control.stopping
+      const { policy, outcome, begun } = current
+      attempt.command({ kind: 'end', epoch: policy.epoch })
+      if (goesOn) current = begin(policy.epoch + 1)
+      await this.#commit(policy, await outcome, begun)
+      if (!goesOn) return
+    }
+  }
+
+  async #commit(policy: EpochPolicy, outcome: EpochOutcome, begun: number): Promise<void> {
+    const { attempt, stateFiles, log, onEnded } = this.#parts
+    const before = log.positions
+    const watermarkMillis = log.watermarkMillis
+    const read = outcome.sealed.flatMap(({ task, position }) => {
+      const sourceId = attempt.sourceOf(task)
+      return sourceId === null || position === null ? [] : [{ sourceId, position }]
+    })
+    const positions = advanced(before, read)
+    await log.commit(policy, outcome, positions, stateFiles)
+    attempt.committed(positions)
+    onEnded({ policy, outcome, before, after: positions, watermarkMillis, durationMillis: performance.now() - begun })
+  }
+}

@@ -1,0 +1,106 @@
+import type { WaitableClock } from '../base/clock.ts'
+import type { Trigger } from '../plan/logical-plan.ts'
+
+/** Something that others wait for and that happens again and again. A wait that ends otherwise must be dropped: nothing else forgets it. */
+export class Signal {
+  readonly #waiting = new Set<() => void>()
+
+  wait(): { readonly happened: Promise<void>; drop(): void } {
+    let resolve: () => void = () => {}
+    const happened = new Promise<void>(done => {
+      resolve = done
+    })
+    this.#waiting.add(resolve)
+    return { happened, drop: () => this.#waiting.delete(resolve) }
+  }
+
+  get next(): Promise<void> {
+    return this.wait().happened
+  }
+
+  fire(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const resolve of waiting) resolve()
+  }
+}
+
+/** What is asked of a running query from outside — another trigger, a flush, its end — and the waits that this cuts short. */
+export class RunControl {
+  readonly #clock: WaitableClock
+  readonly #interrupted = new Signal()
+  #trigger: Trigger
+  #stopping = false
+  #flushRequests = 0
+  /** How many of them the end of a real-time epoch has answered. One that comes between two epochs must not be forgotten. */
+  #flushesAnswered = 0
+
+  constructor(clock: WaitableClock, trigger: Trigger) {
+    this.#clock = clock
+    this.#trigger = trigger
+  }
+
+  get trigger(): Trigger {
+    return this.#trigger
+  }
+
+  set trigger(trigger: Trigger) {
+    this.#trigger = trigger
+    this.#interrupted.fire()
+  }
+
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
+  stop(): void {
+    this.#stopping = true
+    this.#interrupted.fire()
+  }
+
+  /** Asks that what the sources hold be committed soon, not when the trigger would. */
+  flush(): void {
+    this.#flushRequests++
+    this.#interrupted.fire()
+  }
+
+  /** The end of an epoch answers all flushes until now. */
+  answerFlushes(): void {
+    this.#flushesAnswered = this.#flushRequests
+  }
+
+  /** Waits on the query's clock, or until something interrupts. */
+  async pause(millis: number): Promise<void> {
+    if (!this.#stopping) await this.#until(this.#clock.now() + millis * 1000)
+  }
+
+  /** The same; and not at all if a flush has not been answered. */
+  async pauseUnlessFlushed(millis: number): Promise<void> {
+    if (this.#flushRequests === this.#flushesAnswered) await this.pause(millis)
+  }
+
+  /** Waits on the query's clock; only a stop ends it early. */
+  async sleep(millis: number): Promise<void> {
+    for (const until = this.#clock.now() + millis * 1000; !this.#stopping && this.#clock.now() < until; ) await this.#until(until)
+  }
+
+  /**
+   * Until the next multiple of the interval, as Spark's processing-time trigger has it. A flush is not a reason to run early, but a stop
+   * and a new trigger are.
+   */
+  async pauseUntilNext(intervalMillis: number): Promise<void> {
+    const now = this.#clock.now() / 1000
+    const next = Math.floor(now / intervalMillis) * intervalMillis + intervalMillis
+    const isAsked = (): boolean => this.#trigger.kind === 'processingTime' && this.#trigger.intervalMillis === intervalMillis
+    while (!this.#stopping && this.#clock.now() / 1000 < next && isAsked()) await this.#until(next * 1000)
+  }
+
+  async #until(micros: number): Promise<void> {
+    const interruption = this.#interrupted.wait()
+    try {
+      await this.#clock.until(micros, interruption.happened)
+    } finally {
+      interruption.drop()
+    }
+  }
+}
