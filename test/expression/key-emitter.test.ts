@@ -10,8 +10,8 @@ import type { RowAccessor } from '../../src/expression/value.ts'
 import { type DataType, field, type StructType, structType } from '../../src/record/data-type.ts'
 import { RecordBuffer } from '../../src/record/record-buffer.ts'
 import { RowLayout } from '../../src/record/row-layout.ts'
-import { seededRandom } from '../support/random.ts'
-import { type Row, randomRow, randomSchema, seeds } from '../support/random-rows.ts'
+import { seededRandom, seeds } from '../support/random.ts'
+import { type Row, randomRow, randomSchema } from '../support/random-rows.ts'
 
 interface Key {
   readonly bytes: Uint8Array

@@ -10,8 +10,8 @@ import { valuesAccessor } from '../../src/expression/values-accessor.ts'
 import { type DataType, field, type StructType, structType } from '../../src/record/data-type.ts'
 import { RecordBuffer } from '../../src/record/record-buffer.ts'
 import { RowLayout } from '../../src/record/row-layout.ts'
-import { seededRandom } from '../support/random.ts'
-import { type Row, randomRow, randomSchema, seeds } from '../support/random-rows.ts'
+import { seededRandom, seeds } from '../support/random.ts'
+import { type Row, randomRow, randomSchema } from '../support/random-rows.ts'
 
 const NAMES = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
 

@@ -5,12 +5,11 @@ import type { Bound } from '../../src/expression/expression.ts'
 import { JsonScanner, MALFORMED } from '../../src/expression/json-scanner.ts'
 import { parseSchema, parseType } from '../../src/expression/parse-type.ts'
 import { resolveExpression } from '../../src/expression/resolve.ts'
-import { type SeededRandom, seededRandom } from '../support/random.ts'
-import { seeds } from '../support/random-rows.ts'
+import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { overObjects, overRecords } from './golden/evaluate.ts'
 
 // Goal: no input, however broken, crashes the process, hangs it, or makes it look at bytes that are not its own. Method: random bytes and
-// damaged JSON by seed (SEED=n runs one), read twice from the middle of different surroundings: the answers must agree.
+// damaged JSON by seed (WALKWAY_SEED=n runs one), read twice from the middle of different surroundings: the answers must agree.
 
 const ddl =
   'a INT, b BIGINT, c DOUBLE, d FLOAT, e STRING, f BOOLEAN, g DATE, h TIMESTAMP, i BINARY, j DECIMAL(10,2), k TINYINT, n STRUCT<x: STRING, y: STRUCT<z: BIGINT>>'

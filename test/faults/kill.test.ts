@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { seededRandom } from '../support/random.ts'
+import { anySeed, seededRandom } from '../support/random.ts'
 import { addFile, type CountFolders, CountRun, countFolders, eventFiles, expectedCounts, visibleCounts } from '../support/windowed-count.ts'
 
 /**
  * Kills a program with SIGKILL at random moments while its input grows, starts it again each time, and at last lets it finish. What a
- * reader of its output sees then is exactly what was counted, each window and key once. KILLS=20 for a longer run, SEED to run one again.
+ * reader of its output sees then is exactly what was counted, each window and key once. WALKWAY_KILLS=20 for a longer run, WALKWAY_SEED to
+ * run one again.
  */
-const KILLS = Number(process.env.KILLS ?? 2)
+const KILLS = Number(process.env.WALKWAY_KILLS ?? 2)
 
 let folders: CountFolders
 
@@ -29,8 +30,8 @@ const modes = [
 ]
 
 test.each(modes)('kill −9 at random moments loses and doubles nothing: $name', { timeout: 60_000 + KILLS * 5000 }, async mode => {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-  console.log(`${mode.name}: ${KILLS} kills, SEED=${seed}`)
+  const seed = anySeed()
+  console.log(`${mode.name}: ${KILLS} kills, WALKWAY_SEED=${seed}`)
   const random = seededRandom(seed)
   const files = eventFiles(random, 8 + 6 * KILLS, 120)
   let next = 0

@@ -5,8 +5,7 @@ import { field, structType } from '../../src/record/data-type.ts'
 import type { UserRow } from '../../src/record/user-value.ts'
 import { type EpochResult, rowText, runScenario, undisturbed } from '../../src/testing/torture/index.ts'
 import { agg, as, call, col, field as get, groupBy, lit, source, watermark, window } from '../support/plans.ts'
-import { type SeededRandom, seededRandom } from '../support/random.ts'
-import { seeds } from '../support/random-rows.ts'
+import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { cutRandomly } from './events.ts'
 
 // Goal: one query, three modes, the same final rows; and where rows are late, exactly those missing that are late by the rule of the mode.

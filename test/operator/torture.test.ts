@@ -4,8 +4,7 @@ import type { JoinType, LogicalPlan, OutputMode } from '../../src/plan/logical-p
 import { field, structType } from '../../src/record/data-type.ts'
 import { type ScenarioEpoch, torture } from '../../src/testing/torture/index.ts'
 import { agg, as, call, col, groupBy, lit, source, watermark, window } from '../support/plans.ts'
-import { type SeededRandom, seededRandom } from '../support/random.ts'
-import { seeds } from '../support/random-rows.ts'
+import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { cutRandomly, eventSchema, randomEvents } from './events.ts'
 
 // Goal: an operator gives the same rows however it is interrupted. Method: every operator and some chains, random rows in random epochs of

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { committedFiles } from '../../src/connector/file-sink.ts'
 import { col, count, type DataFrame, type Row, type StreamingQuery, sum, Trigger, WalkwaySession, window } from '../../src/index.ts'
-import { type SeededRandom, seededRandom } from '../support/random.ts'
+import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { addFile, type CountEvent, type CountFolders, countFolders, eventFiles } from '../support/windowed-count.ts'
 import { within } from '../support/within.ts'
 
@@ -230,7 +230,4 @@ const lateEvents = (events: readonly CountEvent[], windowMillis: number): CountE
   })
 }
 
-const { WALKWAY_SEEDS: seeds = '15', WALKWAY_SEED: only } = process.env
-const chosen = only === undefined ? Array.from({ length: Number(seeds) }, (_, seed) => seed) : [Number(only)]
-
-test.each(chosen)('however it is run, one program gives the same final rows (seed %i)', run)
+test.each(seeds(15))('however it is run, one program gives the same final rows (seed %i)', run)

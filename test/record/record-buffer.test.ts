@@ -3,8 +3,8 @@ import { objectToRecord, recordToObject } from '../../src/expression/object-code
 import { field, structType } from '../../src/record/data-type.ts'
 import { RecordBuffer } from '../../src/record/record-buffer.ts'
 import { RowLayout } from '../../src/record/row-layout.ts'
-import { seededRandom } from '../support/random.ts'
-import { type Row, randomRow, randomSchema, seeds } from '../support/random-rows.ts'
+import { seededRandom, seeds } from '../support/random.ts'
+import { type Row, randomRow, randomSchema } from '../support/random-rows.ts'
 
 const layout = RowLayout.of(structType([field('n', { kind: 'integer' }), field('s', { kind: 'string' })]))
 const write = objectToRecord(layout)

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { field, structType, windowType } from '../../src/record/data-type.ts'
 import { RowLayout } from '../../src/record/row-layout.ts'
-import { seededRandom } from '../support/random.ts'
-import { randomSchema, seeds } from '../support/random-rows.ts'
+import { seededRandom, seeds } from '../support/random.ts'
+import { randomSchema } from '../support/random-rows.ts'
 
 const BYTES: Readonly<Record<string, number>> = { boolean: 1, byte: 1, short: 2, integer: 4, date: 4, float: 4, string: 4, binary: 4 }
 

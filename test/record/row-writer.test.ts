@@ -6,8 +6,8 @@ import { type Leaf, RowLayout } from '../../src/record/row-layout.ts'
 import { RowView } from '../../src/record/row-view.ts'
 import { RowWriter } from '../../src/record/row-writer.ts'
 import { valueFromUser } from '../../src/record/user-value.ts'
-import { seededRandom } from '../support/random.ts'
-import { type Row, randomRow, randomSchema, seeds } from '../support/random-rows.ts'
+import { seededRandom, seeds } from '../support/random.ts'
+import { type Row, randomRow, randomSchema } from '../support/random-rows.ts'
 
 const encoder = new TextEncoder()
 

@@ -11,8 +11,7 @@ import {
   Scratch,
   utf8Length,
 } from '../../src/record/strings.ts'
-import { type SeededRandom, seededRandom } from '../support/random.ts'
-import { seeds } from '../support/random-rows.ts'
+import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 
 const encoder = new TextEncoder()
 

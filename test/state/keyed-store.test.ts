@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ChangeLog, KEY_OFFSET, KeyedStore, TAG_OFFSET } from '../../src/state/keyed-store.ts'
-import { type SeededRandom, seededRandom } from '../support/random.ts'
-import { seeds } from '../support/random-rows.ts'
+import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { ChangeList, hex, type StoredEntry } from './change-list.ts'
 
 // Goal: a store is a map, whatever happens between two barriers, and a log holds each epoch as it was at its barrier.

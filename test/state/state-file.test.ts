@@ -6,8 +6,7 @@ import { EngineError } from '../../src/base/errors.ts'
 import { mergeStateFiles } from '../../src/state/merge-state.ts'
 import mergeWorker from '../../src/state/merge-worker.ts'
 import { type StateFile, stateHeader, stateTrailer, updateCrc, visitStateFile } from '../../src/state/state-file.ts'
-import { type SeededRandom, seededRandom } from '../support/random.ts'
-import { seeds } from '../support/random-rows.ts'
+import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { ChangeList, hex, type StoredEntry } from './change-list.ts'
 
 // Goal: state files lead to the state that was, or are refused by name. Method: random epochs against a Map, read alone, merged, and merged

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { TimeBuckets } from '../../src/state/time-buckets.ts'
-import { seededRandom } from '../support/random.ts'
-import { seeds } from '../support/random-rows.ts'
+import { seededRandom, seeds } from '../support/random.ts'
 
 // Goal: buckets come out by time, each with all of its handles. Method: random adds and takes against a sorted model; the caller's links
 // are a Map here.

@@ -89,7 +89,3 @@ export const randomRow = (random: SeededRandom, schema: StructType): Row =>
 
 export const randomSchema = (random: SeededRandom, most = 14): StructType =>
   structType(Array.from({ length: 1 + random.below(most) }, (_, i) => field(`c${i}`, random.pick(columnTypes), random.next() < 0.6)))
-
-/** Seeds 0 … count − 1, or only the one in the environment, to run a failure again. */
-export const seeds = (count: number): number[] =>
-  process.env.SEED === undefined ? Array.from({ length: count }, (_, i) => i) : [Number(process.env.SEED)]
