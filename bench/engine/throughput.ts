@@ -4,8 +4,9 @@ import { medianOf } from '../kit/statistics.ts'
 
 const EVENTS_MODULE = new URL('./events.js', import.meta.url)
 
-export const sessionOf = (master: string, config: Readonly<Record<string, string>> = {}): WalkwaySession => {
-  let builder = WalkwaySession.builder().master(master).modules(EVENTS_MODULE)
+/** A session whose workers know the sources of `module`. */
+export const sessionOf = (master: string, config: Readonly<Record<string, string>> = {}, module = EVENTS_MODULE): WalkwaySession => {
+  let builder = WalkwaySession.builder().master(master).modules(module)
   for (const [name, value] of Object.entries(config)) builder = builder.config(name, value)
   return builder.create()
 }

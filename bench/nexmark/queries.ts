@@ -1,0 +1,58 @@
+import { coalesce, col, count, currentTimestamp, type DataFrame, lit, max, type Row, window } from 'walkway'
+import { AUCTION, BID, PERSON } from './generator.ts'
+
+export interface NexmarkQuery {
+  /** From the mixed stream to the query's rows. */
+  readonly build: (events: DataFrame) => DataFrame
+  /** A row as GENERATOR.md hashes it. */
+  readonly line: (row: Row) => string
+  /** Rows and checksum over the first `CHECKED` events; null where the machine's clock decides. */
+  readonly answer: { readonly rows: number; readonly checksum: string } | null
+}
+
+/** How many events the answers are for. */
+export const CHECKED = 100_000
+
+const bids = (events: DataFrame): DataFrame => events.filter(col('event_type').equalTo(BID))
+const late = (events: DataFrame): DataFrame => events.withWatermark('date_time', '4 seconds')
+const millis = (value: unknown): number => (value as Date).getTime()
+
+export const queries: Readonly<Record<string, NexmarkQuery>> = {
+  q0: {
+    build: events => bids(events).select('auction', 'bidder', 'price', 'date_time', 'extra'),
+    line: row => `${row.auction}|${row.bidder}|${row.price}|${millis(row.date_time)}|${row.extra}`,
+    answer: { rows: 92_000, checksum: 'ceda69e3' },
+  },
+  q1: {
+    build: events => bids(events).select('auction', 'bidder', lit(0.908).multiply(col('price')).alias('price'), 'date_time', 'extra'),
+    line: row => `${row.auction}|${row.bidder}|${Math.round((row.price as number) * 1000)}|${millis(row.date_time)}|${row.extra}`,
+    answer: { rows: 92_000, checksum: '5e0a1611' },
+  },
+  q2: {
+    build: events => bids(events).filter(col('auction').mod(123).equalTo(0)).select('auction', 'price'),
+    line: row => `${row.auction}|${row.price}`,
+    answer: { rows: 354, checksum: '88917ce0' },
+  },
+  // A person is one row of a window and its auctions are others, so a group by who it is joins them.
+  q8: {
+    build: events =>
+      late(events)
+        .filter(col('event_type').isin(PERSON, AUCTION))
+        .groupBy(coalesce('person_id', 'seller').alias('id'), window(col('date_time'), '10 seconds'))
+        .agg(max('name').alias('name'), count('seller').alias('auctions'))
+        .filter(col('name').isNotNull().and(col('auctions').gt(0)))
+        .select('id', 'name', col('window').getField('start').alias('starttime')),
+    line: row => `${row.id}|${row.name}|${millis(row.starttime)}`,
+    answer: { rows: 972, checksum: 'bdf7c4dd' },
+  },
+  q12: {
+    build: events =>
+      bids(events)
+        .select('bidder', currentTimestamp().alias('now'))
+        .withWatermark('now', 0)
+        .groupBy('bidder', window(col('now'), '10 seconds'))
+        .agg(count('*').alias('bid_count')),
+    line: row => `${row.bidder}|${row.bid_count}`,
+    answer: null,
+  },
+}
