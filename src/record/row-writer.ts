@@ -1,7 +1,7 @@
 import { EngineError } from '../base/errors.ts'
 import type { RecordBuffer } from './record-buffer.ts'
 import { isVariable, type RowLayout } from './row-layout.ts'
-import { copyBytes, encodeUtf8 } from './strings.ts'
+import { copyToWords, encodeUtf8 } from './strings.ts'
 
 const DATA = 1
 
@@ -112,7 +112,8 @@ export class RowWriter {
   /** string (well-formed UTF-8) and binary. */
   setBytes(leaf: number, source: Uint8Array, offset: number, length: number): void {
     const to = this.#variable(leaf, length)
-    copyBytes(source, offset, length, this.#target.u8, to)
+    const { u8, i32 } = this.#target
+    copyToWords(source, offset, length, u8, i32, to)
   }
 
   /** string. Lone surrogates become the replacement character. */

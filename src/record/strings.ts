@@ -77,6 +77,31 @@ export const copyBytes = (source: Uint8Array, from: number, length: number, targ
 }
 
 /**
+ * The same to a place at a multiple of 4, from any place: a word of the target at a time, put together from bytes of the source. [68 bytes:
+ * 39 against 100 ns byte by byte and 66 ns by `set`]
+ */
+export const copyToWords = (
+  source: Uint8Array,
+  from: number,
+  length: number,
+  target: Uint8Array,
+  targetWords: Int32Array,
+  to: number,
+): void => {
+  if (length > 4 * COPY_LOOP) {
+    target.set(from === 0 && length === source.length ? source : source.subarray(from, from + length), to)
+    return
+  }
+  const words = length >> 2
+  const t = to >> 2
+  let s = from
+  for (let i = 0; i < words; i++, s += 4) {
+    targetWords[t + i] = source[s] | (source[s + 1] << 8) | (source[s + 2] << 16) | (source[s + 3] << 24)
+  }
+  for (let i = words << 2; i < length; i++) target[to + i] = source[from + i]
+}
+
+/**
  * The same by words, for places that are both at multiples of 4. Reads and writes up to three bytes behind the end. The word views are over
  * the memory of the byte views.
  */
