@@ -1,78 +1,145 @@
-// Loaded before a program (node --import): numbers every change to the disk below some folders and, at one of them, kills the process, or
-// fails as a full disk does. FAULT_DISK: { folders, kill?: n, half?: boolean, full?: { from, until } }. At the exit the number of changes
-// goes to stderr.
-import { fsyncSync } from 'node:fs'
+// Loaded before a program (node --import), in each of its threads: sees every change to the disk below some folders and, at one of them,
+// kills the process, or fails as a full disk does. FAULT_DISK:
+//   folders  what counts; a change is named by what is done and to which kind of file, as in `rename state/*.manifest.tmp`
+//   kill     { step, nth, half }: SIGKILL before the nth change of that name; half: in the middle of it, if it is a write
+//   full     { match, from, until }: of the changes whose name matches, those from the one number to before the other find no room
+//   trace    each change goes to stderr
+import fs from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
-import { isMainThread } from 'node:worker_threads'
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads'
 
-const { folders, kill = 0, half = false, full = null } = JSON.parse(process.env.FAULT_DISK ?? '{"folders":[]}')
-const paths = new WeakMap()
-let step = 0
+const { folders, kill = null, full = null, trace = false } = JSON.parse(process.env.FAULT_DISK ?? '{"folders":[]}')
 
-const isOurs = path => folders.some(folder => String(path).startsWith(folder))
-const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
-const isFull = () => full !== null && step >= full.from && step < full.until
-const log = text => process.env.FAULT_TRACE && process.stderr.write(`${text}\n`)
-const next = (what, path) => {
-  step++
-  log(`${step} ${what} ${path}`)
-  if (step === kill && !(half && what === 'write')) process.kill(process.pid, 'SIGKILL')
+// How many changes there were of what `kill` and `full` are about: one count for all threads.
+if (isMainThread) setEnvironmentData('fault-disk', new SharedArrayBuffer(8))
+const counts = new Int32Array(getEnvironmentData('fault-disk'))
+const [KILL, FULL] = [0, 1]
+
+/** The folder's number and the kind of file; null for what is not ours. */
+const kindOf = path => {
+  const folder = folders.find(candidate => String(path).startsWith(candidate))
+  if (folder === undefined) return null
+  const name = String(path).slice(folder.length + 1)
+  return name
+    .replace(/[\w.-]+\.state$/, '*.state')
+    .replace(/part-[\w.-]+\.json$/, 'part-*.json')
+    .replace(/(^|\/)(-1|\d+)(?=[./]|$)/g, '$1*')
+    .replace(/lock\.[\w-]+$/, 'lock.*')
 }
 
-if (isMainThread && folders.length > 0) {
-  for (const name of ['rename', 'rm', 'mkdir', 'writeFile', 'unlink', 'truncate']) {
+const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+const die = () => process.kill(process.pid, 'SIGKILL')
+
+/** Says what is to happen to a change: `half` kills after a part of a write, `full` finds no room. */
+const next = (what, kind) => {
+  const step = `${what} ${kind}`
+  if (trace) fs.writeSync(2, `${step}\n`)
+  if (kill?.step === step && Atomics.add(counts, KILL, 1) + 1 === (kill.nth ?? 1)) {
+    if (kill.half === true && what === 'write') return 'half'
+    die()
+  }
+  if (full === null || !new RegExp(full.match ?? '').test(step)) return 'done'
+  const number = Atomics.add(counts, FULL, 1) + 1
+  return number >= full.from && number < (full.until ?? Number.POSITIVE_INFINITY) ? 'full' : 'done'
+}
+
+const takesRoom = new Set(['mkdir', 'writeFile', 'open', 'write', 'link'])
+
+/** The part of a write's arguments that says which bytes. */
+const bytesOf = (data, rest) => {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data
+  const offset = typeof data !== 'string' && typeof rest[0] === 'number' ? rest[0] : 0
+  const length = typeof data !== 'string' && typeof rest[1] === 'number' ? rest[1] : bytes.length - offset
+  return { bytes, offset, length }
+}
+
+if (folders.length > 0) {
+  // By path
+  for (const name of ['rename', 'rm', 'mkdir', 'writeFile', 'unlink', 'truncate', 'link']) {
     const call = promises[name]
-    promises[name] = (...args) => {
-      if (!isOurs(args[0])) return call(...args)
-      next(name, args[0])
-      if (isFull() && (name === 'mkdir' || name === 'writeFile')) return Promise.reject(noSpace())
+    promises[name] = async (...args) => {
+      const kind = kindOf(args[0])
+      if (kind !== null && next(name, kind) === 'full' && takesRoom.has(name)) throw noSpace()
       return call(...args)
     }
+    const callSync = fs[`${name}Sync`]
+    fs[`${name}Sync`] = (...args) => {
+      const kind = kindOf(args[0])
+      if (kind !== null && next(name, kind) === 'full' && takesRoom.has(name)) throw noSpace()
+      return callSync(...args)
+    }
   }
+
+  // By handle
+  const kinds = new WeakMap()
   const { open } = promises
   const probe = await open(process.execPath, 'r')
   const { prototype } = probe.constructor
   await probe.close()
   promises.open = async (path, flags, ...rest) => {
-    const writes = isOurs(path) && flags !== 'r' && flags !== undefined
-    if (writes) {
-      next('open', path)
-      if (isFull()) throw noSpace()
-    }
+    const kind = flags === 'r' || flags === undefined ? null : kindOf(path)
+    if (kind !== null && next('open', kind) === 'full') throw noSpace()
     const handle = await open(path, flags, ...rest)
-    if (writes) paths.set(handle, path)
+    if (kind !== null) kinds.set(handle, kind)
     return handle
   }
   const { write } = prototype
   prototype.write = async function (data, ...rest) {
-    const path = paths.get(this)
-    if (path === undefined) return write.call(this, data, ...rest)
-    next('write', path)
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data
-    const offset = typeof data === 'string' ? 0 : typeof rest[0] === 'number' ? rest[0] : 0
-    const length = typeof data === 'string' ? bytes.length : typeof rest[1] === 'number' ? rest[1] : bytes.length - offset
-    const part = async () => write.call(this, bytes, offset, length >> 1)
-    if (step === kill && half) {
-      await part()
-      fsyncSync(this.fd)
-      process.kill(process.pid, 'SIGKILL')
+    const kind = kinds.get(this)
+    if (kind === undefined) return write.call(this, data, ...rest)
+    const { bytes, offset, length } = bytesOf(data, rest)
+    const fate = next('write', kind)
+    if (fate === 'half') {
+      await write.call(this, bytes, offset, length >> 1)
+      die()
     }
-    if (isFull()) {
-      // A disk that fills takes what it can and says so; only the next write fails.
-      if (length < 2 || step > full.from) throw noSpace()
-      return part()
-    }
-    return write.call(this, data, ...rest)
+    if (fate === 'done') return write.call(this, bytes, offset, length)
+    // A disk that fills takes what it can and says so; only the next write fails.
+    if (length < 2 || Atomics.load(counts, FULL) > full.from) throw noSpace()
+    return write.call(this, bytes, offset, length >> 1)
   }
-  for (const name of ['datasync', 'sync', 'close', 'truncate']) {
+  for (const name of ['datasync', 'sync', 'truncate']) {
     const call = prototype[name]
     prototype[name] = function (...args) {
-      const path = paths.get(this)
-      if (path !== undefined) next(name, path)
+      const kind = kinds.get(this)
+      if (kind !== undefined) next(name, kind)
       return call.apply(this, args)
     }
   }
+
+  // By number
+  const numbers = new Map()
+  const { openSync, writeSync } = fs
+  fs.openSync = (path, flags, ...rest) => {
+    const kind = flags === 'r' || flags === undefined ? null : kindOf(path)
+    if (kind !== null && next('open', kind) === 'full') throw noSpace()
+    const number = openSync(path, flags, ...rest)
+    if (kind === null) numbers.delete(number)
+    else numbers.set(number, kind)
+    return number
+  }
+  fs.writeSync = (number, data, ...rest) => {
+    const kind = numbers.get(number)
+    if (kind === undefined) return writeSync(number, data, ...rest)
+    const { bytes, offset, length } = bytesOf(data, rest)
+    const fate = next('write', kind)
+    if (fate === 'half') {
+      writeSync(number, bytes, offset, length >> 1)
+      die()
+    }
+    if (fate === 'done') return writeSync(number, bytes, offset, length)
+    if (length < 2 || Atomics.load(counts, FULL) > full.from) throw noSpace()
+    return writeSync(number, bytes, offset, length >> 1)
+  }
+  for (const name of ['fdatasync', 'fsync', 'close', 'ftruncate']) {
+    const call = fs[`${name}Sync`]
+    fs[`${name}Sync`] = (number, ...rest) => {
+      const kind = numbers.get(number)
+      if (kind !== undefined) next(name.replace(/^f/, ''), kind)
+      if (name === 'close') numbers.delete(number)
+      return call(number, ...rest)
+    }
+  }
   syncBuiltinESMExports()
-  process.on('exit', () => process.stderr.write(`changes ${step}\n`))
 }

@@ -1,0 +1,157 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Worker } from 'node:worker_threads'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { count, type EngineError, lit, type StreamingQuery, sum, Trigger, udf, WalkwaySession, window } from '../../src/index.ts'
+import { seededRandom } from '../support/random.ts'
+import { addFile, type CountFolders, countFolders, eventFiles, expectedCounts, visibleCounts } from '../support/windowed-count.ts'
+import { within } from '../support/within.ts'
+
+/**
+ * Threads of a running query die: ended from outside at random moments, by process.exit, by an error that nobody catches. The query is
+ * back by itself and its output exact; one whose worker dies every time stops with a code. WALKWAY_SEEDS=n: n runs of each; SEED to run one
+ * again.
+ */
+const RUNS = Number(process.env.WALKWAY_SEEDS ?? 0)
+/** Within the five that are allowed a minute, and with waits that add up to less than a second. */
+const DEATHS = RUNS === 0 ? 2 : 3
+
+const seedOf = (): number => Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+
+let folders: CountFolders
+let order: string
+const workers = new Set<Worker>()
+const noteWorker = (worker: Worker): void => {
+  workers.add(worker)
+  worker.once('exit', () => workers.delete(worker))
+}
+
+beforeEach(async () => {
+  folders = await countFolders()
+  order = join(folders.root, 'order')
+  process.on('worker', noteWorker)
+})
+
+afterEach(() => {
+  process.off('worker', noteWorker)
+  folders.remove()
+})
+
+const start = (master: string, trigger: Trigger, options: Readonly<Record<string, string | number>> = {}): Promise<StreamingQuery> => {
+  const session = WalkwaySession.builder().master(master).create()
+  const perhapsDie = udf.module(new URL('programs/deadly-functions.mjs', import.meta.url), 'perhapsDie', 'bigint')
+  return session.readStream
+    .schema('time TIMESTAMP, key STRING, value BIGINT')
+    .option('maxFilesPerTrigger', 2)
+    .json(folders.input)
+    .withColumn('value', perhapsDie('value', lit(order)))
+    .withWatermark('time', '2 seconds')
+    .groupBy(window('time', '1 second'), 'key')
+    .agg(count('*').alias('events'), sum('value').alias('total'))
+    .select('window.start', 'key', 'events', 'total')
+    .writeStream.format('json')
+    .outputMode('append')
+    .options({ checkpointLocation: folders.checkpoint, ...options })
+    .trigger(trigger)
+    .start(folders.output)
+}
+
+const stateOf = (query: StreamingQuery) => (): string => `${JSON.stringify(query.status)} ${query.exception}`
+
+/** Resolves with the millis until the query runs again. */
+const timeBack = async (query: StreamingQuery, begun: number): Promise<number> => {
+  while (query.isActive && query.status.message === 'Running') await sleep(1)
+  while (query.isActive && query.status.message !== 'Running') await sleep(1)
+  return performance.now() - begun
+}
+
+const realTime = { name: 'real time', trigger: Trigger.realTime(15) }
+const microBatch = { name: 'micro-batch', trigger: Trigger.processingTime(0) }
+const few = [
+  { ...realTime, master: 'local[2]' },
+  { ...microBatch, master: 'local[1]' },
+]
+const all = ['local[1]', 'local[2]'].flatMap(master => [realTime, microBatch].map(mode => ({ ...mode, master })))
+
+describe.each(RUNS === 0 ? few : all)('$name on $master', ({ name, trigger, master }) => {
+  test('a query whose threads are ended from outside is back by itself, and its counts are exact', {
+    timeout: 60_000 + 20_000 * RUNS,
+  }, async () => {
+    for (let run = 0; run < Math.max(1, RUNS); run++) {
+      folders.remove()
+      folders = await countFolders()
+      const seed = seedOf()
+      const random = seededRandom(seed)
+      const files = eventFiles(random, 10, 120)
+      let next = 0
+      const feed = setInterval(() => next < files.length && addFile(folders, next, files[next++]), 40)
+      const query = await start(master, trigger)
+      const times: number[] = []
+      for (let death = 0; death < DEATHS; death++) {
+        await sleep(random.below(80))
+        const victim = random.pick([...workers])
+        const begun = performance.now()
+        const back = timeBack(query, begun)
+        await victim.terminate()
+        times.push(await within(back, stateOf(query)))
+      }
+      while (next < files.length) await sleep(5)
+      clearInterval(feed)
+      await within(query.processAllAvailable(), stateOf(query))
+      await within(query.stop(), stateOf(query))
+      console.log(`${name}, ${master}: back after ${times.map(time => time.toFixed(0)).join(', ')} ms, SEED=${seed}`)
+      expect({ seed, exception: query.exception }).toEqual({ seed, exception: null })
+      expect({ seed, rows: await visibleCounts(folders.output) }).toEqual({ seed, rows: expectedCounts(files) })
+      // The waits before a new attempt are 50, 100 and 200 ms; a busy machine may take its time for the rest.
+      expect(Math.min(...times)).toBeLessThan(10_000)
+    }
+  })
+
+  test.each(RUNS === 0 ? [trigger === realTime.trigger ? 'exit' : 'uncaught'] : ['exit', 'uncaught', 'rejection'])(
+    'a worker that dies of itself is replaced: %s',
+    async how => {
+      const random = seededRandom(5)
+      const files = eventFiles(random, 6, 120)
+      for (let i = 0; i < 3; i++) addFile(folders, i, files[i])
+      const query = await start(master, trigger)
+      await within(query.processAllAvailable(), stateOf(query))
+      writeFileSync(order, `${how} 1`)
+      for (let i = 3; i < files.length; i++) addFile(folders, i, files[i])
+      await within(query.processAllAvailable(), stateOf(query))
+      await within(query.stop(), stateOf(query))
+      expect(query.exception).toBeNull()
+      expect(await visibleCounts(folders.output)).toEqual(expectedCounts(files))
+    },
+  )
+})
+
+test('a worker that dies every time: the query tries as often as it may, then ends with a code', async () => {
+  const files = eventFiles(seededRandom(6), 2, 50)
+  const query = await start('local[1]', Trigger.realTime(15), { maxRestarts: 2 })
+  writeFileSync(order, 'exit 1000')
+  for (const [i, file] of files.entries()) addFile(folders, i, file)
+  const error = await within(
+    query.awaitTermination().then(
+      () => null,
+      (reason: EngineError) => reason,
+    ),
+    stateOf(query),
+  )
+  expect(error).toMatchObject({ code: 'RESTART_LIMIT', details: { count: 3 }, cause: { code: 'WORKER_DIED' } })
+  expect(query.exception).toBe(error)
+  expect(query.isActive).toBe(false)
+  // Once it is mended, the query goes on where it was.
+  writeFileSync(order, 'exit 0')
+  const again = await start('local[1]', Trigger.availableNow())
+  await within(again.awaitTermination(), stateOf(again))
+  expect(await visibleCounts(folders.output)).toEqual(expectedCounts(files))
+})
+
+test('a user function that throws ends the query at once, with its own code', async () => {
+  const query = await start('local[1]', Trigger.realTime(15))
+  writeFileSync(order, 'throw 1')
+  addFile(folders, 0, eventFiles(seededRandom(7), 1, 10)[0])
+  await expect(within(query.awaitTermination(), stateOf(query))).rejects.toMatchObject({ code: 'UDF_FAILED' })
+  expect(query.exception).toMatchObject({ code: 'UDF_FAILED' })
+})
