@@ -138,9 +138,10 @@ const table = {
   CAST_OVERFLOW: { fate: 'user', message: 'The value {value} of type {from} does not fit into {to}. Cast to a wider type.' },
   CONVERSION_INVALID_INPUT: { fate: 'user', message: 'The value {value} cannot be converted to {to}: it is no {format}. Filter it out.' },
   DIVIDE_BY_ZERO: { fate: 'user', message: 'Division by zero. Guard it with case when or nullif.' },
+  FILE_UNREADABLE: { fate: 'restart', message: 'The file {path} cannot be read: {reason}.' },
   FILE_VANISHED: {
     fate: 'user',
-    message: 'The file {path} was there and is gone. Bring it back, or remove it from the checkpoint by starting anew.',
+    message: 'The file {path} was there and is gone. Bring it back, or set ignoreMissingFiles to true to go on without it.',
   },
   FOREACH_FAILED: { fate: 'user', message: 'The function of the sink threw: {reason}.' },
   INTERNAL: { fate: 'user', message: 'Walkway has a bug: {reason}. Please report it with this text.' },
@@ -151,6 +152,16 @@ const table = {
     message: 'Column {column} is null, but its schema says NOT NULL. Declare it nullable, or leave such rows out.',
   },
   NUMERIC_VALUE_OUT_OF_RANGE: { fate: 'user', message: 'A value does not fit into {type}. Cast to a decimal with more digits.' },
+  OUTPUT_AHEAD: {
+    fate: 'user',
+    message:
+      'The output at {path} holds epoch {held}, but the checkpoint ends with {epoch}: its state/{held}.manifest is missing, or the output is of another query. Restore the checkpoint from a copy, or start anew with another checkpointLocation and path.',
+  },
+  OUTPUT_DAMAGED: { fate: 'user', message: 'The log {path} of the output is damaged: {reason}. Restore it from a copy.' },
+  OUTPUT_EXISTS: {
+    fate: 'user',
+    message: 'There is output at {path} already, and no checkpoint that belongs to it. Use another path, or remove what is there.',
+  },
   QUERY_STOPPED: { fate: 'user', message: 'The query has been stopped before {what}.' },
   RECORD_TOO_LARGE: {
     fate: 'user',
@@ -158,6 +169,7 @@ const table = {
   },
   RESTART_LIMIT: { fate: 'user', message: 'The query failed {count} times within {seconds} s; the last time: {reason}.' },
   SINK_DISK_FULL: { fate: 'retry', message: 'No space is left on the disk of {path}. Make room; the query goes on from its checkpoint.' },
+  SINK_FAILED: { fate: 'restart', message: 'The sink could not write to {path}: {reason}.' },
   SOURCE_FAILED: { fate: 'user', message: 'The source {source} failed: {reason}.' },
   STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows.' },
   UDF_FAILED: { fate: 'user', message: 'User function {name} threw: {reason}.' },

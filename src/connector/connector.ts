@@ -84,6 +84,8 @@ interface ReaderBase {
   arrivalMicros(): number
   /** Rows known to wait in the source beyond position, for progress; -1 if unknown. */
   backlog(): number
+  /** What else an epoch's progress tells of the source, by name: counts since the last call. Called at the end of each epoch. */
+  takeCounts?(): Readonly<Record<string, number>>
   /** The epoch that ends at `offset` is committed. May be ignored. */
   committed(offset: SourceOffset): void
   /** Releases everything. Idempotent; also called after errors. */

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, stat } from 'node:fs/promises'
 import { dirname, join, parse, resolve, sep } from 'node:path'
+import { CheckedLines } from '../base/checked-text.ts'
+import { EngineError } from '../base/errors.ts'
+import { syncFolder, writeAll } from './durable-file.ts'
 
 /** One file of a stream of files. `partition`: the columns that the names of its folders give, as `day=1` does. */
 export interface ListedFile {
@@ -20,27 +23,35 @@ export interface FileListOptions {
 export class FileList {
   readonly #path: string
   readonly #logPath: string | null
+  readonly #log = new CheckedLines()
   readonly #options: FileListOptions
   readonly files: ListedFile[] = []
   readonly #known = new Set<string>()
   #newest = Number.NEGATIVE_INFINITY
 
-  /** `metadataFolder`: where the list is kept, so that a replay sees the same files in the same order. */
+  /** `metadataFolder`: where the list is kept, so that a replay sees the same files in the same order. Throws CHECKPOINT_DAMAGED. */
   constructor(path: string, metadataFolder: string | null, options: FileListOptions) {
     this.#path = resolve(path)
     this.#options = options
     this.#logPath = metadataFolder === null ? null : join(metadataFolder, 'files.jsonl')
     if (this.#logPath !== null && existsSync(this.#logPath)) {
-      // A torn last line was never used in an offset: offsets are written after it is synced.
-      for (const line of readFileSync(this.#logPath, 'utf8').split('\n').slice(0, -1)) this.#add(JSON.parse(line) as ListedFile)
+      for (const entry of this.#log.unseal(this.#logPath, readFileSync(this.#logPath, 'utf8'))) this.#add(entry as ListedFile)
     }
+  }
+
+  /** CHECKPOINT_DAMAGED if an offset, which counts files of the list, tells of more than there are; else null. */
+  lacks(count: number): EngineError | null {
+    const { length } = this.files
+    return this.#logPath === null || count <= length
+      ? null
+      : new EngineError('CHECKPOINT_DAMAGED', { path: this.#logPath, reason: `it lists ${length} files, and an offset counts ${count}` })
   }
 
   #refreshing: Promise<void> = Promise.resolve()
 
   /**
    * Looks for files that have come, and makes the list durable before it returns. At most `most` new ones. One look at a time: two would
-   * both find a file.
+   * both find a file. Rejects with CHECKPOINT_FAILED.
    */
   refresh(most: number): Promise<void> {
     const turn = this.#refreshing.then(() => this.#refresh(most))
@@ -57,17 +68,28 @@ export class FileList {
     found.sort((a, b) => (latestFirst ? -1 : 1) * (a.modified - b.modified || (a.path < b.path ? -1 : 1)))
     const fresh = found.slice(0, most)
     if (fresh.length === 0) return
-    if (this.#logPath !== null) {
-      await mkdir(dirname(this.#logPath), { recursive: true })
-      const file = await open(this.#logPath, 'a')
+    if (this.#logPath !== null) await this.#append(this.#logPath, fresh)
+    for (const entry of fresh) this.#add(entry)
+  }
+
+  /** A failure ends the reader: what it leaves behind is cut off by the next one. */
+  async #append(path: string, entries: readonly ListedFile[]): Promise<void> {
+    try {
+      const isNew = this.#log.bytes === 0
+      if (isNew) await mkdir(dirname(path), { recursive: true })
+      const file = await open(path, 'a')
       try {
-        await file.write(fresh.map(entry => `${JSON.stringify(entry)}\n`).join(''))
+        // What a crash has left of a line must not become part of the next.
+        await file.truncate(this.#log.bytes)
+        await writeAll(file, new TextEncoder().encode(entries.map(entry => this.#log.seal(entry)).join('')))
         await file.datasync()
       } finally {
         await file.close()
       }
+      if (isNew) await syncFolder(dirname(path))
+    } catch (error) {
+      throw new EngineError('CHECKPOINT_FAILED', { path, reason: error instanceof Error ? error.message : String(error) }, error)
     }
-    for (const entry of fresh) this.#add(entry)
   }
 
   #add(entry: ListedFile): void {

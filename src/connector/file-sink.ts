@@ -1,10 +1,11 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import { jsonRowEncoder } from '../expression/json-rows.ts'
 import { JsonWriter } from '../expression/json-writer.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
 import type { RecordWriterSink, SinkCommitter, SinkConnector, SinkContext, SinkToken, Ticket } from './connector.ts'
+import { syncFolder, writeAll, writeAtomically } from './durable-file.ts'
 import { requiredOption } from './options.ts'
 import { ticketOf } from './promise-ticket.ts'
 
@@ -22,8 +23,19 @@ interface FileEntry {
   readonly size: number
 }
 
-const diskError = (error: unknown, path: string): unknown =>
-  (error as NodeJS.ErrnoException).code === 'ENOSPC' ? new EngineError('SINK_DISK_FULL', { path }, error) : error
+/** Gives what the disk refuses a code. */
+const diskError = (error: unknown, path: string): EngineError => {
+  if (error instanceof EngineError) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
+    ? new EngineError('SINK_DISK_FULL', { path }, error)
+    : new EngineError('SINK_FAILED', { path, reason: message }, error)
+}
+
+const onDisk = <T>(path: string, work: Promise<T>): Promise<T> =>
+  work.catch(error => {
+    throw diskError(error, path)
+  })
 
 class JsonFileWriter implements RecordWriterSink {
   readonly rows = 'records'
@@ -47,7 +59,7 @@ class JsonFileWriter implements RecordWriterSink {
   }
 
   open(): Ticket<void> {
-    return ticketOf(mkdir(this.#folder, { recursive: true }).then(() => undefined))
+    return ticketOf(onDisk(this.#folder, mkdir(this.#folder, { recursive: true })).then(() => undefined))
   }
 
   beginEpoch(epoch: number): void {
@@ -80,6 +92,7 @@ class JsonFileWriter implements RecordWriterSink {
       if (file !== null) {
         await file.handle.datasync()
         await file.handle.close()
+        await syncFolder(this.#folder)
       }
       this.#acknowledged = offered
       return file === null ? null : { path: file.name, size: file.size }
@@ -89,7 +102,7 @@ class JsonFileWriter implements RecordWriterSink {
       error => this.#fail(error),
     )
     this.#epoch = epoch + 1
-    return ticketOf(finished)
+    return ticketOf(onDisk(this.#folder, finished))
   }
 
   offeredCount(): number {
@@ -118,7 +131,7 @@ class JsonFileWriter implements RecordWriterSink {
     this.#queue = this.#queue
       .then(async () => {
         this.#file ??= { handle: await open(join(this.#folder, name), 'w'), name, size: 0 }
-        await this.#file.handle.write(bytes)
+        await writeAll(this.#file.handle, bytes)
         this.#file.size += bytes.length
         this.#waitingBytes -= bytes.length
       })
@@ -142,26 +155,34 @@ class JsonFileCommitter implements SinkCommitter {
   async commit(epoch: number, tokens: readonly SinkToken[]): Promise<void> {
     const added = (tokens as readonly (FileEntry | null)[]).filter(token => token !== null)
     const log = join(this.#folder, LOG)
-    await mkdir(log, { recursive: true })
     const compact = (epoch + 1) % COMPACT_EVERY === 0 || this.#complete
     const name = join(log, compact ? `${epoch}.compact` : String(epoch))
     if ((await stat(name).catch(() => null)) !== null) return
     const before = compact && !this.#complete ? await committedFiles(this.#folder, epoch - 1) : []
     const lines = [...before, ...added].map(entry => JSON.stringify(logLine(this.#folder, entry)))
-    await writeAtomically(name, ['v1', ...lines].join('\n'))
-    if (compact) await this.#removeOld(epoch)
+    await onDisk(log, this.#write(log, name, ['v1', ...lines].join('\n')))
+    if (compact) await onDisk(log, this.#removeOld(epoch))
   }
 
   async recover(epoch: number): Promise<void> {
-    const names = await readdir(this.#folder).catch(() => [])
+    const held = Math.max(-1, ...(await logEntries(this.#folder)).map(entry => entry.epoch))
+    if (held > epoch) {
+      const path = this.#folder
+      throw epoch < 0 ? new EngineError('OUTPUT_EXISTS', { path }) : new EngineError('OUTPUT_AHEAD', { path, held, epoch })
+    }
     const kept = new Set((await committedFiles(this.#folder, Number.POSITIVE_INFINITY)).map(entry => entry.path))
-    for (const name of names) {
+    for (const name of await readdir(this.#folder).catch(() => [])) {
       const match = /^part-\d+-(\d+)-.*\.json$/.exec(name)
       if (match !== null && Number(match[1]) > epoch && !kept.has(name)) await rm(join(this.#folder, name), { force: true })
     }
   }
 
   async close(): Promise<void> {}
+
+  async #write(log: string, name: string, text: string): Promise<void> {
+    if ((await mkdir(log, { recursive: true })) !== undefined) await syncFolder(this.#folder)
+    await writeAtomically(name, text)
+  }
 
   /** Entries before a compacted one say nothing that it does not. */
   async #removeOld(epoch: number): Promise<void> {
@@ -182,38 +203,43 @@ const logLine = (folder: string, entry: FileEntry) => ({
   action: 'add',
 })
 
-/** The files that are visible in a folder: those that the log names up to an epoch. */
-export const committedFiles = async (folder: string, upTo: number): Promise<FileEntry[]> => {
-  const names = await readdir(join(folder, LOG)).catch(() => [])
-  const entries = names
+interface LogEntry {
+  readonly name: string
+  readonly epoch: number
+  readonly compact: boolean
+}
+
+/** What the log consists of, oldest first. */
+const logEntries = async (folder: string): Promise<LogEntry[]> =>
+  (await readdir(join(folder, LOG)).catch(() => []))
     .filter(name => /^\d+(\.compact)?$/.test(name))
     .map(name => ({ name, epoch: Number.parseInt(name, 10), compact: name.endsWith('.compact') }))
-    .filter(entry => entry.epoch <= upTo)
     .sort((a, b) => a.epoch - b.epoch)
+
+/** The files that are visible in a folder: those that the log names up to an epoch. Throws OUTPUT_DAMAGED. */
+export const committedFiles = async (folder: string, upTo: number): Promise<FileEntry[]> => {
+  const entries = (await logEntries(folder)).filter(entry => entry.epoch <= upTo)
   const lastCompact = entries.findLastIndex(entry => entry.compact)
   const files: FileEntry[] = []
-  for (const { name } of entries.slice(Math.max(0, lastCompact))) {
-    const [, ...lines] = (await readFile(join(folder, LOG, name), 'utf8')).split('\n')
-    for (const line of lines) {
-      if (line === '') continue
-      const { path, size } = JSON.parse(line) as FileEntry
-      files.push({ path: path.slice(path.lastIndexOf('/') + 1), size })
-    }
+  const current = entries.slice(Math.max(0, lastCompact))
+  for (const [i, { name, epoch }] of current.entries()) {
+    const path = join(folder, LOG, name)
+    if (epoch !== current[0].epoch + i)
+      throw new EngineError('OUTPUT_DAMAGED', { path: join(folder, LOG, String(current[0].epoch + i)), reason: 'it is missing' })
+    const [version, ...lines] = (await readFile(path, 'utf8')).split('\n')
+    if (version !== 'v1') throw new EngineError('OUTPUT_DAMAGED', { path, reason: `it begins with ${version}` })
+    for (const [i, line] of lines.entries()) if (line !== '') files.push(fileEntry(path, line, i + 2))
   }
   return files
 }
 
-/** Whole or not at all: a temporary file, synced, then renamed. */
-export const writeAtomically = async (path: string, text: string): Promise<void> => {
-  const temporary = `${path}.tmp`
-  const file = await open(temporary, 'w')
+const fileEntry = (path: string, line: string, number: number): FileEntry => {
   try {
-    await file.write(text)
-    await file.datasync()
-  } finally {
-    await file.close()
+    const { path: file, size } = JSON.parse(line) as FileEntry
+    return { path: file.slice(file.lastIndexOf('/') + 1), size }
+  } catch (error) {
+    throw new EngineError('OUTPUT_DAMAGED', { path, reason: `its line ${number} is no entry` }, error)
   }
-  await rename(temporary, path)
 }
 
 export const jsonSink: SinkConnector = {

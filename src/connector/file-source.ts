@@ -20,6 +20,9 @@ const RESCAN_MILLIS = 20
 
 const MAX_AGE_MILLIS = 7 * 86_400_000
 
+/** How many files have been read at least in part below an offset. */
+const filesBelow = (offset: number): number => Math.ceil(offset / LINES_PER_FILE)
+
 type LineDecoder = (u8: Uint8Array, offset: number, length: number, out: RecordBuffer) => 'row' | 'blank' | 'malformed'
 
 /** The decoder for files with these columns in the names of their folders. */
@@ -34,6 +37,7 @@ class FileReader implements RecordReader {
   /** With the newest first, what does not fit an epoch may yet be overtaken by what comes, and gets no number before its turn. */
   readonly #numbersLate: boolean
   readonly #failFast: boolean
+  readonly #ignoresMissing: boolean
   #wake: () => void = () => {}
   #file = 0
   #line = 0
@@ -50,7 +54,8 @@ class FileReader implements RecordReader {
   #lastScan = 0
   #closed = false
   #scanned = false
-  malformedCount = 0
+  #malformed = 0
+  #missing = 0
 
   constructor(context: SourceContext, format: string, decoderOf: DecoderOf) {
     const { options } = context
@@ -63,6 +68,7 @@ class FileReader implements RecordReader {
       maxAgeMillis: this.#numbersLate ? Number.POSITIVE_INFINITY : durationOption(options, 'maxFileAge', MAX_AGE_MILLIS),
       latestFirst,
     })
+    this.#ignoresMissing = booleanOption(options, 'ignoreMissingFiles', false)
     this.#failFast = choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST']) === 'FAILFAST'
   }
 
@@ -70,7 +76,8 @@ class FileReader implements RecordReader {
     const offset = start?.['0'] ?? 0
     this.#file = Math.floor(offset / LINES_PER_FILE)
     this.#line = this.#skipLines = offset % LINES_PER_FILE
-    return ticketOf(this.#scan(this.#numbersLate ? 0 : Number.POSITIVE_INFINITY))
+    const lack = this.#list.lacks(filesBelow(offset))
+    return ticketOf(lack !== null ? Promise.reject(lack) : this.#scan(this.#numbersLate ? 0 : Number.POSITIVE_INFINITY))
   }
 
   onReady(wake: () => void): void {
@@ -114,6 +121,8 @@ class FileReader implements RecordReader {
 
   limit(end: SourceOffset | null): void {
     this.#limit = end === null ? null : (end['0'] ?? 0)
+    // A plan of an epoch, from before a crash, may count on files that are missing: it would wait for them for ever.
+    if (this.#limit !== null) this.#failure ??= this.#list.lacks(filesBelow(this.#limit))
   }
 
   exhausted(): boolean {
@@ -127,6 +136,12 @@ class FileReader implements RecordReader {
 
   backlog(): number {
     return this.#list.files.length - this.#file
+  }
+
+  takeCounts(): Readonly<Record<string, number>> {
+    const counts = { numMalformedRows: this.#malformed, numMissingFiles: this.#missing }
+    this.#malformed = this.#missing = 0
+    return counts
   }
 
   committed(): void {}
@@ -152,9 +167,10 @@ class FileReader implements RecordReader {
     const end = to > from && this.#bytes[to - 1] === 13 ? to - 1 : to
     const result = this.#decoder()(this.#bytes, from, end - from, out)
     if (result !== 'malformed') return result === 'row' ? 1 : 0
-    this.malformedCount++
+    this.#malformed++
     if (this.#failFast) {
-      throw new EngineError('MALFORMED_JSON', { text: new TextDecoder().decode(this.#bytes.subarray(from, Math.min(end, from + 200))) })
+      const text = new TextDecoder().decode(this.#bytes.subarray(from, Math.min(end, from + 200)))
+      throw new EngineError('MALFORMED_JSON', { text: `${text} (line ${this.#line} of ${this.#list.files[this.#file].path})` })
     }
     return 1
   }
@@ -215,12 +231,18 @@ class FileReader implements RecordReader {
     try {
       this.#handle ??= await open(path, 'r')
     } catch (error) {
-      throw new EngineError('FILE_VANISHED', { path }, error)
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(path, error)
+      if (!this.#ignoresMissing) throw new EngineError('FILE_VANISHED', { path }, error)
+      this.#missing++
+      this.#atEnd = true
+      return
     }
     const kept = this.#bytes.length - this.#at
     if (kept > MAX_LINE_BYTES) throw new EngineError('LINE_TOO_LONG', { path, limit: MAX_LINE_BYTES })
     const chunk = new Uint8Array(kept + CHUNK_BYTES)
-    const { bytesRead } = await this.#handle.read(chunk, kept, CHUNK_BYTES)
+    const { bytesRead } = await this.#handle.read(chunk, kept, CHUNK_BYTES).catch(error => {
+      throw unreadable(path, error)
+    })
     // The position may have moved while the disk was busy.
     const rest = this.#bytes.subarray(this.#at)
     const next = rest.length === kept ? chunk : new Uint8Array(rest.length + bytesRead)
@@ -231,6 +253,9 @@ class FileReader implements RecordReader {
     if (bytesRead === 0) this.#atEnd = true
   }
 }
+
+const unreadable = (path: string, error: unknown): EngineError =>
+  new EngineError('FILE_UNREADABLE', { path, reason: error instanceof Error ? error.message : String(error) }, error)
 
 const nullable = (type: DataType): DataType =>
   type.kind === 'struct' ? structType(type.fields.map(f => field(f.name, nullable(f.type), true))) : type
@@ -243,6 +268,7 @@ const describeFiles = async (format: string, options: ConnectorOptions, schema: 
   integerOption(options, 'maxFilesPerTrigger', 1, 1)
   durationOption(options, 'maxFileAge', 0)
   booleanOption(options, 'latestFirst', false)
+  booleanOption(options, 'ignoreMissingFiles', false)
   choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
   if (!streaming && (await listFiles(path)).length === 0) throw new EngineError('PATH_NOT_FOUND', { path })
   return {
@@ -267,8 +293,8 @@ const remembered = (make: DecoderOf): DecoderOf => {
 }
 
 /**
- * `json`: one object a line. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge, mode (PERMISSIVE, DROPMALFORMED, FAILFAST). A column
- * of the schema that a folder's name gives (`day=1`) is read from there.
+ * `json`: one object a line. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge, ignoreMissingFiles, mode (PERMISSIVE, DROPMALFORMED,
+ * FAILFAST). A column of the schema that a folder's name gives (`day=1`) is read from there.
  */
 export const jsonSource: SourceConnector = {
   name: 'json',
@@ -283,7 +309,7 @@ export const jsonSource: SourceConnector = {
 
 const textSchema = structType([field('value', stringType, true)])
 
-/** `text`: each line is a row with the column `value`. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge. */
+/** `text`: each line is a row with the column `value`. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge, ignoreMissingFiles. */
 export const textSource: SourceConnector = {
   name: 'text',
   schema: () => textSchema,

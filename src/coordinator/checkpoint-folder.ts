@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { sealText, unsealText } from '../base/checked-text.ts'
 import { EngineError } from '../base/errors.ts'
 import type { SinkToken, SourceOffset } from '../connector/connector.ts'
 import { type Durability, writeAtomically } from '../connector/durable-file.ts'
 import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
 import type { StateFile } from '../state/state-file.ts'
-import { sealText, unsealText } from './checked-text.ts'
 import { lockFolder, unlockFolder } from './folder-lock.ts'
 
 /** How many old entries of the logs are kept, as Spark's minBatchesToRetain. */
@@ -78,6 +78,10 @@ export class CheckpointFolder {
     return join(this.path, 'state')
   }
 
+  manifestPath(epoch: number): string {
+    return join(this.stateFolder(), `${epoch}.manifest`)
+  }
+
   sourceFolder(sourceId: string): string {
     return join(this.path, 'sources', sourceId)
   }
@@ -134,7 +138,7 @@ export class CheckpointFolder {
   async newestManifest(): Promise<Manifest | null> {
     const epochs = (await readdir(this.stateFolder())).flatMap(name => (MANIFEST.test(name) ? [Number.parseInt(name, 10)] : []))
     if (epochs.length === 0) return null
-    const path = join(this.stateFolder(), `${Math.max(...epochs)}.manifest`)
+    const path = this.manifestPath(Math.max(...epochs))
     const manifest = parse<Manifest>(path, unsealText(path, await readFile(path, 'utf8')))
     if (manifest.version !== 1)
       throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: `its version is ${String(manifest.version)}, this engine reads 1` })
@@ -209,11 +213,14 @@ const identity = async (path: string): Promise<string> => {
 const bigintAsText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
 const parse = <T>(path: string, text: string): T => {
+  let value: unknown
   try {
-    return JSON.parse(text) as T
+    value = JSON.parse(text)
   } catch (error) {
     throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'it is not whole' }, error)
   }
+  if (typeof value !== 'object' || value === null) throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'it is no object' })
+  return value as T
 }
 
 const numbers = async (folder: string): Promise<number[]> => (await readdir(folder)).filter(name => /^\d+$/.test(name)).map(Number)

@@ -139,27 +139,20 @@ export class EpochLog {
     this.#watermarkMoved = false
     this.#compactor?.forget()
     const folder = this.#folder
-    if (folder === null) return
-    const manifest = await folder.newestManifest()
-    const lastCommit = await folder.lastCommit()
-    if (manifest === null) {
-      if (lastCommit >= 0) {
-        throw new EngineError('CHECKPOINT_DAMAGED', {
-          path: folder.path,
-          reason: `epoch ${lastCommit} is committed, but its state is missing`,
-        })
-      }
+    const manifest = (await folder?.newestManifest()) ?? null
+    const lastCommit = (await folder?.lastCommit()) ?? -1
+    if (folder !== null && lastCommit > (manifest?.epoch ?? -1)) {
+      throw new EngineError('CHECKPOINT_DAMAGED', {
+        path: folder.manifestPath(lastCommit),
+        reason: 'it is missing, but its epoch is committed',
+      })
+    }
+    if (folder === null || manifest === null) {
       await this.#committer?.recover(-1)
       return
     }
     const difference = compareSignatures(manifest.signature as PlanSignature, this.#signature)
     if (difference !== null) throw new EngineError('CHECKPOINT_INCOMPATIBLE', { path: folder.path, ...difference })
-    if (lastCommit > manifest.epoch) {
-      throw new EngineError('CHECKPOINT_DAMAGED', {
-        path: folder.path,
-        reason: `epoch ${lastCommit} is committed, but the newest state is of epoch ${manifest.epoch}`,
-      })
-    }
     if (lastCommit < manifest.epoch) {
       await this.#committer?.commit(manifest.epoch, manifest.tokens)
       await folder.writeCommit(manifest.epoch, manifest.watermarkMillis)

@@ -54,9 +54,16 @@ export const progressOf = (identity: ProgressIdentity, prepared: PreparedQuery, 
         endOffset: after[id] ?? null,
         numInputRows: own.reduce((sum, report) => sum + report.rowsIn, 0),
         backlog: own.reduce((sum, report) => sum + report.backlog, 0),
+        metrics: summed(own.map(report => report.counts ?? {})),
       }
     }),
     sink: { description: prepared.sink.description.label, numOutputRows: last.reduce((sum, report) => sum + report.rowsOut, 0) },
     latencies: attempt.latenciesSince(inMillis),
   }
+}
+
+const summed = (counts: readonly Readonly<Record<string, number>>[]): Record<string, number> => {
+  const sums: Record<string, number> = {}
+  for (const [name, count] of counts.flatMap(each => Object.entries(each))) sums[name] = (sums[name] ?? 0) + count
+  return sums
 }

@@ -39,6 +39,8 @@ export interface SourceProgress {
   readonly endOffset: SourceOffset | null
   readonly numInputRows: number
   readonly backlog: number
+  /** What else the source counted in the epoch: `numMalformedRows`, say. */
+  readonly metrics: Readonly<Record<string, number>>
 }
 
 const iso = (millis: number): string => new Date(millis).toISOString()

@@ -49,6 +49,8 @@ export type TaskReport =
       readonly epoch: number
       readonly position: SourceOffset | null
       readonly backlog: number
+      /** What a source counted, by name; null from a task that reads none. */
+      readonly counts: Readonly<Record<string, number>> | null
       readonly watermarks: readonly WatermarkReport[]
       readonly operators: readonly OperatorReport[]
       readonly rowsIn: number

@@ -28,6 +28,8 @@ export interface TaskInput {
   /** A source's position, for the checkpoint; null for rings. */
   position(): SourceOffset | null
   backlog(): number
+  /** What a source counted in the epoch; null for rings. */
+  takeCounts(): Readonly<Record<string, number>> | null
   close(): Ticket<void> | null
 }
 
@@ -120,6 +122,10 @@ export class RingsInput implements TaskInput {
 
   backlog(): number {
     return 0
+  }
+
+  takeCounts(): null {
+    return null
   }
 
   close(): null {
@@ -245,6 +251,10 @@ export class SourceInput implements TaskInput {
 
   backlog(): number {
     return this.reader.backlog()
+  }
+
+  takeCounts(): Readonly<Record<string, number>> | null {
+    return this.reader.takeCounts?.() ?? null
   }
 
   close(): Ticket<void> {

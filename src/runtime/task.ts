@@ -278,6 +278,7 @@ export class Task implements InputEvents {
       epoch: policy.epoch,
       position: input.position(),
       backlog: input.backlog(),
+      counts: input.takeCounts(),
       watermarks: this.#watermarkReports(),
       operators: this.#operatorReports(),
       rowsIn: registers[ROWS_IN],

@@ -5,11 +5,12 @@ import { addFile, type CountFolders, CountRun, countFolders, eventFiles, expecte
 /**
  * Kills a program at a step of its commits: before a change to its checkpoint or its output, or in the middle of a write. Which steps there
  * are is what an undisturbed run does, so a new one is killed at too. Half of the runs that go on are killed at a step as well. Whatever
- * the step, a reader of the output sees each window and key once, with exact counts. WALKWAY_SEEDS=n: n rounds of all steps; SEED to run one again.
+ * the step, a reader of the output sees each window and key once, with exact counts. WALKWAY_SEEDS=n: n rounds of all steps; WALKWAY_SEED
+ * to run one again.
  */
 const ROUNDS = Number(process.env.WALKWAY_SEEDS ?? 0)
 /** Steps of each mode without that variable. */
-const FEW = 5
+const FEW = 3
 
 /** What a commit is made of. A run in which one of them did not show would test something else. */
 const LANDMARKS = [
@@ -41,7 +42,7 @@ const modes = [
 ]
 
 test.each(modes)('a kill at any step of a commit loses and doubles nothing: $name', { timeout: 60_000 + ROUNDS * 300_000 }, async mode => {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const seed = Number(process.env.WALKWAY_SEED ?? Math.floor(Math.random() * 2 ** 31))
   const random = seededRandom(seed)
   const files = eventFiles(random, 7, 120)
   const feed = (folders: CountFolders, from: number, to: number): void => {
@@ -60,7 +61,7 @@ test.each(modes)('a kill at any step of a commit loses and doubles nothing: $nam
   expect(await visibleCounts(whole.output)).toEqual(wanted)
 
   const chosen = ROUNDS === 0 ? Array.from({ length: FEW }, () => random.pick(steps)) : Array.from({ length: ROUNDS }, () => steps).flat()
-  console.log(`${mode.name}: ${chosen.length} of ${steps.length} steps, SEED=${seed}`)
+  console.log(`${mode.name}: ${chosen.length} of ${steps.length} steps, WALKWAY_SEED=${seed}`)
   let kills = 0
   for (const step of chosen) {
     const folders = await freshFolders()

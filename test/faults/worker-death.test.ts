@@ -3,21 +3,29 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { count, type EngineError, lit, type StreamingQuery, sum, Trigger, udf, WalkwaySession, window } from '../../src/index.ts'
+import { type EngineError, lit, type StreamingQuery, Trigger, udf } from '../../src/index.ts'
 import { seededRandom } from '../support/random.ts'
-import { addFile, type CountFolders, countFolders, eventFiles, expectedCounts, visibleCounts } from '../support/windowed-count.ts'
+import {
+  addFile,
+  type CountFolders,
+  countFolders,
+  eventFiles,
+  expectedCounts,
+  startCount,
+  visibleCounts,
+} from '../support/windowed-count.ts'
 import { within } from '../support/within.ts'
 
 /**
  * Threads of a running query die: ended from outside at random moments, by process.exit, by an error that nobody catches. The query is
- * back by itself and its output exact; one whose worker dies every time stops with a code. WALKWAY_SEEDS=n: n runs of each; SEED to run one
- * again.
+ * back by itself and its output exact; one whose worker dies every time stops with a code. WALKWAY_SEEDS=n: n runs of each; WALKWAY_SEED to
+ * run one again.
  */
 const RUNS = Number(process.env.WALKWAY_SEEDS ?? 0)
 /** Within the five that are allowed a minute, and with waits that add up to less than a second. */
 const DEATHS = RUNS === 0 ? 2 : 3
 
-const seedOf = (): number => Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const seedOf = (): number => Number(process.env.WALKWAY_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 let folders: CountFolders
 let order: string
@@ -38,24 +46,10 @@ afterEach(() => {
   folders.remove()
 })
 
-const start = (master: string, trigger: Trigger, options: Readonly<Record<string, string | number>> = {}): Promise<StreamingQuery> => {
-  const session = WalkwaySession.builder().master(master).create()
-  const perhapsDie = udf.module(new URL('programs/deadly-functions.mjs', import.meta.url), 'perhapsDie', 'bigint')
-  return session.readStream
-    .schema('time TIMESTAMP, key STRING, value BIGINT')
-    .option('maxFilesPerTrigger', 2)
-    .json(folders.input)
-    .withColumn('value', perhapsDie('value', lit(order)))
-    .withWatermark('time', '2 seconds')
-    .groupBy(window('time', '1 second'), 'key')
-    .agg(count('*').alias('events'), sum('value').alias('total'))
-    .select('window.start', 'key', 'events', 'total')
-    .writeStream.format('json')
-    .outputMode('append')
-    .options({ checkpointLocation: folders.checkpoint, ...options })
-    .trigger(trigger)
-    .start(folders.output)
-}
+const perhapsDie = udf.module(new URL('programs/deadly-functions.mjs', import.meta.url), 'perhapsDie', 'bigint')
+
+const start = (master: string, trigger: Trigger, options: Readonly<Record<string, string | number>> = {}): Promise<StreamingQuery> =>
+  startCount(folders, { master, trigger, options, value: perhapsDie('value', lit(order)) })
 
 const stateOf = (query: StreamingQuery) => (): string => `${JSON.stringify(query.status)} ${query.exception}`
 
@@ -100,7 +94,7 @@ describe.each(RUNS === 0 ? few : all)('$name on $master', ({ name, trigger, mast
       clearInterval(feed)
       await within(query.processAllAvailable(), stateOf(query))
       await within(query.stop(), stateOf(query))
-      console.log(`${name}, ${master}: back after ${times.map(time => time.toFixed(0)).join(', ')} ms, SEED=${seed}`)
+      console.log(`${name}, ${master}: back after ${times.map(time => time.toFixed(0)).join(', ')} ms, WALKWAY_SEED=${seed}`)
       expect({ seed, exception: query.exception }).toEqual({ seed, exception: null })
       expect({ seed, rows: await visibleCounts(folders.output) }).toEqual({ seed, rows: expectedCounts(files) })
       // The waits before a new attempt are 50, 100 and 200 ms; a busy machine may take its time for the rest.

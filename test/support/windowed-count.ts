@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { committedFiles } from '../../src/connector/file-sink.ts'
+import { type Column, count, type StreamingQuery, sum, type Trigger, WalkwaySession, window } from '../../src/index.ts'
 import type { SeededRandom } from './random.ts'
 
 /** Everything about the program test/faults/programs/windowed-count.mjs: its input, its runs, and what its output must be. */
@@ -88,6 +89,39 @@ export const visibleCounts = async (output: string): Promise<string[]> => {
     }
   }
   return rows.sort()
+}
+
+/** The same query as the program's, in this process. `value`: what is summed, instead of the column of that name. */
+export const startCount = (
+  folders: CountFolders,
+  {
+    master,
+    trigger,
+    options = {},
+    value = null,
+  }: {
+    readonly master: string
+    readonly trigger: Trigger
+    readonly options?: Readonly<Record<string, string | number>>
+    readonly value?: Column | null
+  },
+): Promise<StreamingQuery> => {
+  const events = WalkwaySession.builder()
+    .master(master)
+    .create()
+    .readStream.schema('time TIMESTAMP, key STRING, value BIGINT')
+    .option('maxFilesPerTrigger', 2)
+    .json(folders.input)
+  return (value === null ? events : events.withColumn('value', value))
+    .withWatermark('time', '2 seconds')
+    .groupBy(window('time', '1 second'), 'key')
+    .agg(count('*').alias('events'), sum('value').alias('total'))
+    .select('window.start', 'key', 'events', 'total')
+    .writeStream.format('json')
+    .outputMode('append')
+    .options({ checkpointLocation: folders.checkpoint, ...options })
+    .trigger(trigger)
+    .start(folders.output)
 }
 
 export interface CountSettings {

@@ -65,6 +65,10 @@ export class ScriptInput implements TaskInput {
     return this.#rows.length - this.#next
   }
 
+  takeCounts(): null {
+    return null
+  }
+
   close(): null {
     return null
   }
