@@ -6,8 +6,9 @@ import { buildEventLoopHost } from '../runtime/build-host.ts'
 import type { TaskCommand, TaskReport } from '../runtime/control-protocol.ts'
 import type { EventLoopHost } from '../runtime/event-loop-host.ts'
 import { WorkerPool } from '../runtime/worker-handle.ts'
+import { PersisterClient } from './persister-client.ts'
 import { CALLER, type Deployment } from './placement.ts'
-import type { StateFiles } from './state-files.ts'
+import type { StateFiles, StateWriter } from './state-files.ts'
 
 type Sealed = Extract<TaskReport, { kind: 'sealed' }>
 
@@ -30,6 +31,7 @@ export interface AttemptOptions {
   readonly clock: Clock
   readonly modules: readonly string[]
   readonly functions: readonly { readonly url: string; readonly name: string }[]
+  /** Writes the state of tasks on the caller's thread; null if none is kept. */
   readonly stateFiles: StateFiles | null
 }
 
@@ -41,6 +43,7 @@ export class Attempt {
   readonly #options: AttemptOptions
   readonly #pool: WorkerPool | null
   #local: EventLoopHost | null = null
+  #persister: PersisterClient | null = null
   readonly #flights = new Map<number, Flight>()
   readonly #latest = new Map<
     number,
@@ -89,16 +92,24 @@ export class Attempt {
     })
     // Whoever waits for something else races it against this one; unhandled it must not end the process.
     this.failure.catch(() => {})
-    this.#pool = options.workers > 0 && hosts.some(host => host.host !== CALLER) ? new WorkerPool(options.workers) : null
+    const threads = hosts.filter(host => host.host !== CALLER).length + (options.deployment.persister === null ? 0 : 1)
+    this.#pool = threads > 0 ? new WorkerPool(threads) : null
   }
 
   /** Starts threads and loops. */
   start(): void {
     const { deployment, modules, functions, clock } = this.#options
     const report = (message: TaskReport): void => this.#onReport(message)
-    for (const spec of deployment.hosts) {
-      if (spec.host !== CALLER) this.#pool?.start(spec, modules, functions, report, error => this.#reject(error))
+    const fail = (error: unknown): void => {
+      this.#reject(error)
+      this.#persister?.fail(error)
     }
+    for (const spec of deployment.hosts) {
+      if (spec.host !== CALLER) this.#pool?.start(spec, modules, functions, report, fail)
+    }
+    const { persister } = deployment
+    if (persister !== null && this.#pool !== null)
+      this.#persister = new PersisterClient(this.#pool.startPersister(persister, reply => this.#persister?.onReply(reply), fail))
     const local = deployment.hosts.find(host => host.host === CALLER)
     if (local !== undefined) {
       this.#local = buildEventLoopHost(local, report, clock)
@@ -109,6 +120,11 @@ export class Attempt {
   /** Worker threads, for tests that end one. */
   get threads(): readonly { readonly threadId: number; terminate(): Promise<number> }[] {
     return this.#pool?.threads ?? []
+  }
+
+  /** Who writes the state of the tasks; null if none is kept. */
+  get stateWriter(): StateWriter | null {
+    return this.#persister ?? this.#options.stateFiles
   }
 
   /** Waits for something, or for the attempt to fail. */
@@ -202,6 +218,7 @@ export class Attempt {
       for (const task of this.#local.tasks) if (!task.isDone) task.abandon()
     }
     await this.#pool?.destroy()
+    await this.#persister?.abandon()
     await this.#options.stateFiles?.abandon()
   }
 

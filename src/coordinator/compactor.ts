@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { workerArguments } from '../base/worker-arguments.ts'
 import type { StateFile } from '../state/state-file.ts'
+import type { MergeFiles } from './state-files.ts'
 
 /** So many change files of one operator make a merge worth while. */
 const MANY_FILES = 16
@@ -17,8 +18,8 @@ const workerFile = (): string => {
 }
 
 /**
- * Keeps recovery bounded: merges change files into one, on a thread of its own, while rows flow. A merged file takes the place of its parts
- * in the next manifest; they are deleted only after that is durable.
+ * Keeps recovery bounded: has change files merged into one, by the persister or on a thread of its own, while rows flow. A merged file
+ * takes the place of its parts in the next manifest; they are deleted only after that is durable.
  */
 export class Compactor {
   readonly #folder: string
@@ -52,8 +53,8 @@ export class Compactor {
     return [...rest.slice(0, first), done.merged, ...rest.slice(first)]
   }
 
-  /** Starts a merge if one is worth while and none is running. Does not block. */
-  consider(files: readonly StateFile[]): void {
+  /** Starts a merge if one is worth while and none is running. Does not block. `merge`: who does it; null: a thread of our own. */
+  consider(files: readonly StateFile[], merge: MergeFiles | null): void {
     if (this.#running !== null || this.#done !== null) return
     // All tasks together: at another parallelism a key moves from one task's files to another's, and which of them is newer only the order
     // of the whole list tells.
@@ -63,7 +64,7 @@ export class Compactor {
       const [base, ...changes] = group
       const changed = changes.reduce((sum, file) => sum + file.bytes, 0)
       if (group.length < MANY_FILES || (changed < GROWTH * base.bytes && group.length < 8 * MANY_FILES)) continue
-      void this.#merge(group)
+      void this.#merge(group, merge ?? this.#mergeHere)
       return
     }
   }
@@ -73,15 +74,19 @@ export class Compactor {
     this.#pool = null
   }
 
-  async #merge(group: readonly StateFile[]): Promise<void> {
+  readonly #mergeHere: MergeFiles = async (files, path, name) => {
+    this.#pool ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: 1, idleTimeout: 1000, execArgv: workerArguments() })
+    return (await this.#pool.run({ files, path, name })) as StateFile
+  }
+
+  async #merge(group: readonly StateFile[], merge: MergeFiles): Promise<void> {
     const last = group[group.length - 1]
     const name = `${last.epoch}-${last.operatorId}-all-${randomUUID().slice(0, 8)}.state`
     const running = { name }
     this.#running = running
     try {
-      this.#pool ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: 1, idleTimeout: 1000, execArgv: workerArguments() })
       const files = group.map(file => ({ path: join(this.#folder, file.name), file }))
-      const merged = (await this.#pool.run({ files, path: join(this.#folder, name), name })) as StateFile
+      const merged = await merge(files, join(this.#folder, name), name)
       if (this.#running === running) this.#done = { replaced: new Set(group.map(file => file.name)), merged }
     } catch {
       // A merge that fails costs nothing: the parts are still there, and the next epoch tries again.

@@ -4,14 +4,12 @@ import type { EpochLog } from './epoch-log.ts'
 import type { EndedEpoch } from './epoch-progress.ts'
 import { advanced, leastOf, type Positions, reaches } from './positions.ts'
 import type { RunControl } from './run-control.ts'
-import type { StateFiles } from './state-files.ts'
 
 /** Where a micro-batch query looks for new input again when there was none. */
 const POLLING_MILLIS = 10
 
 export interface EpochCycleParts {
   readonly attempt: Attempt
-  readonly stateFiles: StateFiles | null
   readonly log: EpochLog
   readonly control: RunControl
   /** Called when an epoch has been committed, or when there was nothing to do in one. */
@@ -119,7 +117,7 @@ export class EpochCycle {
   }
 
   async #commit(policy: EpochPolicy, outcome: EpochOutcome, begun: number): Promise<void> {
-    const { attempt, stateFiles, log, onEnded } = this.#parts
+    const { attempt, log, onEnded } = this.#parts
     const before = log.positions
     const watermarkMillis = log.watermarkMillis
     const read = outcome.sealed.flatMap(({ task, position }) => {
@@ -127,7 +125,7 @@ export class EpochCycle {
       return sourceId === null || position === null ? [] : [{ sourceId, position }]
     })
     const positions = advanced(before, read)
-    await log.commit(policy, outcome, positions, stateFiles)
+    await log.commit(policy, outcome, positions, attempt.stateWriter)
     attempt.committed(positions)
     onEnded({ policy, outcome, before, after: positions, watermarkMillis, durationMillis: performance.now() - begun })
   }

@@ -15,7 +15,7 @@ import { compareSignatures, type PlanSignature, planSignature } from './plan-sig
 import type { Positions } from './positions.ts'
 import type { PreparedQuery } from './prepare-query.ts'
 import type { QueryOptions } from './query-options.ts'
-import { StateFiles } from './state-files.ts'
+import type { StateWriter } from './state-files.ts'
 
 /**
  * Where a query stands between two epochs, and how it gets from one to the next so that a crash at any moment neither loses nor doubles:
@@ -87,17 +87,13 @@ export class EpochLog {
     return this.#watermarkMoved
   }
 
-  get keepsState(): boolean {
-    return this.#folder !== null
-  }
-
   sourceFolder(sourceId: string): string | null {
     return this.#folder?.sourceFolder(sourceId) ?? null
   }
 
-  /** Takes the files of an attempt; null without a checkpoint. */
-  stateFiles(attempt: string): StateFiles | null {
-    return this.#folder === null ? null : new StateFiles(this.#folder.stateFolder(), attempt)
+  /** Where state is kept; null without a checkpoint. */
+  get stateFolder(): string | null {
+    return this.#folder?.stateFolder() ?? null
   }
 
   /** What a stage's tasks read back. */
@@ -208,13 +204,13 @@ export class EpochLog {
    * State durable and sinks prepared → manifest → offsets (real time) → sink → commit log. From the manifest on, the epoch is rolled
    * forward after a crash.
    */
-  async commit(policy: EpochPolicy, outcome: EpochOutcome, positions: Positions, stateFiles: StateFiles | null): Promise<void> {
+  async commit(policy: EpochPolicy, outcome: EpochOutcome, positions: Positions, writer: StateWriter | null): Promise<void> {
     const { epoch } = policy
     const reports = outcome.sealed.flatMap(report => report.watermarks)
     this.#watermarkMoved = this.#watermark.advance(reports, policy.mode)
     const folder = this.#folder
-    if (folder !== null && stateFiles !== null) {
-      const fresh = await stateFiles.finish(epoch, this.#options.durability === 'power')
+    if (folder !== null && writer !== null) {
+      const fresh = await writer.finish(epoch, this.#options.durability === 'power')
       this.#files = this.#compactor?.apply([...this.#files, ...fresh]) ?? []
       const manifest = this.#manifest(epoch, positions, outcome.tokens)
       await folder.writeManifest(manifest)
@@ -222,7 +218,7 @@ export class EpochLog {
       await this.#committer?.commit(epoch, outcome.tokens)
       await folder.writeCommit(epoch, this.#watermark.evictMillis)
       if (epoch % 10 === 0) await folder.purge(manifest, name => this.#compactor?.isInWork(name) === true)
-      this.#compactor?.consider(this.#files)
+      this.#compactor?.consider(this.#files, writer.merge)
     } else {
       await this.#committer?.commit(epoch, outcome.tokens)
     }

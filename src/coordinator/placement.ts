@@ -5,12 +5,15 @@ import type { ChainOp, Exchange, PhysicalPlan, Stage } from '../plan/physical-pl
 import type { StructType } from '../record/data-type.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import { bellBytes } from '../runtime/bells.ts'
-import type { EdgeSpec, HostSpec, InputSpec, OutputSpec, RestoreSpec, TableSpec, TaskSpec } from '../runtime/task-spec.ts'
+import type { PersisterSpec } from '../runtime/persister.ts'
+import type { EdgeSpec, HostSpec, InputSpec, OutputSpec, RestoreSpec, RingSpec, TableSpec, TaskSpec } from '../runtime/task-spec.ts'
 import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
 
 /** The caller's thread is host 0; workers are 1 … N. */
 export const CALLER = 0
 const RING_CAPACITY = 1 << 20
+/** A host's ring to the persister: what a disk takes in some milliseconds. */
+const CHANGES_CAPACITY = 1 << 20
 
 export interface PlacedSource {
   readonly format: string
@@ -107,7 +110,8 @@ export interface DeployInput {
   readonly outputMode: OutputMode
   readonly tables: readonly TableSpec[]
   readonly watermarkPolicy: WatermarkPolicy
-  readonly persists: boolean
+  /** Where state is kept; null: nowhere. */
+  readonly stateFolder: string | null
   readonly attempt: string
   readonly idle: HostSpec['idle']
   readonly clockBase: number
@@ -123,12 +127,15 @@ export interface Deployment {
   readonly bells: SharedArrayBuffer
   readonly metrics: SharedArrayBuffer
   readonly meters: HostSpec['meters']
+  /** Null if no worker keeps state: what the caller's thread keeps, the coordinator writes itself. */
+  readonly persister: PersisterSpec | null
 }
 
 /** Lays out rings, doorbells and histograms in shared memory, and writes down what each host must build. */
 export const deploy = (input: DeployInput): Deployment => {
   const { stages, sink, workers } = input
-  const bells = new SharedArrayBuffer(bellBytes(workers + 1))
+  const bells = new SharedArrayBuffer(bellBytes(workers + 2))
+  const persisterBell = workers + 1
   const edges = layOutEdges(stages)
   const last = stages.findIndex(stage => stage.output === null)
   const meters: Record<string, { processing: number; endToEnd: number }> = {}
@@ -154,16 +161,20 @@ export const deploy = (input: DeployInput): Deployment => {
         input: inputSpec(input, stage, s, partition, edges),
         output: outputSpec(stage, s, partition, edges, sink, input.attempt),
         watermarkPolicy: input.watermarkPolicy,
-        persists: input.persists,
+        persists: input.stateFolder !== null,
         restore: input.restore(stage),
       })
     }
   }
   const metrics = new SharedArrayBuffer(Math.max(128, metricBytes))
   const hosts: HostSpec[] = []
+  const changeRings: RingSpec[] = []
   for (let host = 0; host <= workers; host++) {
     const own = tasks.filter(task => task.host === host)
     if (own.length === 0) continue
+    const keepsState = input.stateFolder !== null && own.some(task => task.ops.some(op => 'operatorId' in op))
+    const changes = keepsState && host !== CALLER ? { ...layOutRing(CHANGES_CAPACITY), bell: persisterBell } : null
+    if (changes !== null) changeRings.push({ buffer: changes.buffer, offset: changes.offset })
     const used = new Set(own.flatMap(task => task.ops.flatMap(op => (op.kind === 'tableJoin' ? [op.tableId] : []))))
     hosts.push({
       host,
@@ -172,12 +183,24 @@ export const deploy = (input: DeployInput): Deployment => {
       bells,
       metrics,
       meters,
+      changes,
       idle: host === CALLER ? 'park' : input.idle,
       loop: host !== CALLER && own.every(task => needsNoEventLoop(task, input)) ? 'blocking' : 'eventLoop',
       clockBase: input.clockBase,
     })
   }
-  return { hosts, bells, metrics, meters }
+  const { stateFolder, attempt } = input
+  const persister =
+    stateFolder === null || changeRings.length === 0
+      ? null
+      : { folder: stateFolder, attempt, rings: changeRings, bells, bell: persisterBell }
+  return { hosts, bells, metrics, meters, persister }
+}
+
+const layOutRing = (capacity: number): RingSpec => {
+  const buffer = new SharedArrayBuffer(ringBytes(capacity))
+  initRing(buffer, 0, { capacity })
+  return { buffer, offset: 0 }
 }
 
 /** True for a task that touches rings, or a source and sink that never wait for the world. */

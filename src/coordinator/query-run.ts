@@ -15,6 +15,7 @@ import { inMillis, type QueryProgress } from './progress.ts'
 import type { QueryOptions } from './query-options.ts'
 import { Restarts, reasonOf } from './restarts.ts'
 import { RunControl, Signal } from './run-control.ts'
+import { StateFiles } from './state-files.ts'
 
 const RECENT_PROGRESS = 100
 
@@ -192,7 +193,7 @@ export class QueryRun {
 
   /** Waits before the next attempt, or throws what ends the query. */
   async #mayRestart(error: unknown): Promise<void> {
-    if (this.#control.stopping || !this.#log.keepsState) throw error
+    if (this.#control.stopping || this.#log.stateFolder === null) throw error
     const wait = this.#restarts.waitAfter(error, this.options.clock.now() / 1000)
     this.#message = `Restarting after: ${reasonOf(error)}`
     await this.#control.sleep(wait)
@@ -202,7 +203,7 @@ export class QueryRun {
     const { options, prepared } = this
     const log = this.#log
     const attemptId = randomUUID().slice(0, 8)
-    const stateFiles = log.stateFiles(attemptId)
+    const { stateFolder } = log
     const deployment = deploy({
       stages: prepared.stages,
       workers: options.workers,
@@ -211,7 +212,7 @@ export class QueryRun {
       outputMode: options.outputMode,
       tables: this.#tables,
       watermarkPolicy: log.watermarkPolicy,
-      persists: log.keepsState,
+      stateFolder,
       attempt: attemptId,
       idle: options.idle,
       clockBase: clockBase(),
@@ -226,7 +227,7 @@ export class QueryRun {
       clock: options.clock.now,
       modules: options.modules,
       functions: prepared.functions,
-      stateFiles,
+      stateFiles: stateFolder === null ? null : new StateFiles(stateFolder, attemptId),
     })
     this.#attempt = attempt
     attempt.start()
@@ -239,7 +240,7 @@ export class QueryRun {
       if (ended !== null) this.#note(attempt, ended)
       this.#committed.fire()
     }
-    await new EpochCycle({ attempt, stateFiles, log, control: this.#control, onEnded }).run()
+    await new EpochCycle({ attempt, log, control: this.#control, onEnded }).run()
     attempt.command({ kind: 'finish' })
     await attempt.race(attempt.done)
     await attempt.destroy()

@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import { writeAll } from '../connector/durable-file.ts'
+import type { PlacedFile } from '../state/merge-state.ts'
 import { STATE_HEADER_BYTES, STATE_TRAILER_BYTES, type StateFile, stateHeader, stateTrailer, updateCrc } from '../state/state-file.ts'
 
 interface OpenFile {
@@ -15,11 +16,24 @@ interface OpenFile {
   queue: Promise<void>
 }
 
+/** Who writes the state of an attempt's tasks to files. */
+export interface StateWriter {
+  /** Makes an epoch's files whole and durable; the folder itself is synced with the manifest that names them. Throws CHECKPOINT_FAILED. */
+  finish(epoch: number, durable: boolean): Promise<StateFile[]>
+  /** Merges files, oldest first, into one, durably; null if somebody else must do that. Rejects if it failed. */
+  readonly merge: MergeFiles | null
+  /** Gives up what is not finished. */
+  abandon(): Promise<void>
+}
+
+export type MergeFiles = (files: readonly PlacedFile[], path: string, name: string) => Promise<StateFile>
+
 /**
- * Writes what tasks send of their state, one file per operator, task and epoch, as it comes in; nobody waits for the disk but the end of
- * the epoch.
+ * Writes state that the caller's own thread keeps, as inline queries do, one file per operator, task and epoch, as it comes in, by the
+ * platform's I/O threads: such a query starts no thread of its own for it.
  */
-export class StateFiles {
+export class StateFiles implements StateWriter {
+  readonly merge = null
   readonly #folder: string
   readonly #attempt: string
   readonly #open = new Map<string, OpenFile>()
@@ -51,7 +65,6 @@ export class StateFiles {
     target.queue.catch(() => {})
   }
 
-  /** Makes an epoch's files whole and durable; the folder itself is synced with the manifest that names them. Throws CHECKPOINT_FAILED. */
   async finish(epoch: number, durable: boolean): Promise<StateFile[]> {
     const own = [...this.#open].filter(([, file]) => file.epoch === epoch)
     for (const [key] of own) this.#open.delete(key)

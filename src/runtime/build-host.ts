@@ -1,4 +1,4 @@
-import type { Doorbell } from 'native-free-buffers'
+import { type Doorbell, RingWriter } from 'native-free-buffers'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { StaticTable } from '../operator/static-table.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
@@ -6,13 +6,14 @@ import { RowLayout } from '../record/row-layout.ts'
 import { bellOf } from './bells.ts'
 import { BlockingHost } from './blocking-host.ts'
 import { buildTask, type TaskEnvironment } from './build-task.ts'
+import { RingChanges } from './change-channel.ts'
 import type { TaskReport } from './control-protocol.ts'
 import { EventLoopHost } from './event-loop-host.ts'
 import { restoreTask } from './restore-task.ts'
 import type { Task } from './task.ts'
 import type { HostSpec } from './task-spec.ts'
 
-type Report = (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
+type Report = (report: TaskReport) => void
 
 /** What its tasks' sources and sinks call. */
 type Hooks = Pick<TaskEnvironment, 'wake' | 'runNow'>
@@ -29,7 +30,11 @@ const buildTasks = (spec: HostSpec, report: Report, clock: Clock, hooks: Hooks):
       return [table.tableId, new StaticTable(table.schema, rows, table.keys)] as const
     }),
   )
-  const built = spec.tasks.map(task => buildTask(task, spec, { clock, tables, report, ...hooks, restore: restoreTask }))
+  const changes =
+    spec.changes === null
+      ? null
+      : new RingChanges(new RingWriter(spec.changes.buffer, spec.changes.offset), bellOf(spec.bells, spec.changes.bell))
+  const built = spec.tasks.map(task => buildTask(task, spec, { clock, tables, report, changes, ...hooks, restore: restoreTask }))
   return {
     tasks: built.map(({ task }) => task),
     bell: bellOf(spec.bells, spec.host),

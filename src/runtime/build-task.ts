@@ -9,6 +9,7 @@ import { structType } from '../record/data-type.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import { bellOf } from './bells.ts'
+import { type ChangeChannel, reportChanges } from './change-channel.ts'
 import type { TaskReport } from './control-protocol.ts'
 import { LatencyMeter } from './latency-meter.ts'
 import { RingOutlet } from './ring-outlet.ts'
@@ -21,7 +22,9 @@ import type { HostSpec, TaskSpec } from './task-spec.ts'
 export interface TaskEnvironment {
   readonly clock: Clock
   readonly tables: ReadonlyMap<number, StaticTable>
-  readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
+  readonly report: (report: TaskReport) => void
+  /** Takes the changes of all tasks of this thread; null: they go by report. */
+  readonly changes: ChangeChannel | null
   /** Wakes this thread's loop: given to sources whose rows come by the event loop. */
   readonly wake: () => void
   /** Runs this thread's tasks at once: given to sources whose rows this very thread hands over. */
@@ -143,7 +146,7 @@ export const buildTask = (
       watermarks: watermarks.map(op => ({ watermarkId: op.watermarkId, delayMillis: op.delayMicros / 1000 })),
       hasInputWatermark: spec.input.kind === 'rings' && spec.input.edges.some(edge => edge.hasWatermark),
       watermarkPolicy: spec.watermarkPolicy,
-      persists: spec.persists,
+      changes: spec.persists ? (environment.changes ?? reportChanges(spec.id, environment.report)) : null,
       report: environment.report,
     },
     opening,

@@ -1,16 +1,27 @@
 import { deleteBytes, encodeDelete, encodePut, putBytes } from '../state/change-record.ts'
 import type { ChangeLog } from '../state/keyed-store.ts'
+import type { ChangeChannel } from './change-channel.ts'
 
-const CHUNK_BYTES = 256 * 1024
-
-/** The change log of one operator and epoch, in chunks that leave the thread as they fill. Nothing leaves for an epoch without changes. */
+/**
+ * The change log of one operator, for one epoch at a time, in chunks that leave the task as they fill. Nothing leaves for an epoch without
+ * changes.
+ */
 export class ChangeWriter implements ChangeLog {
-  readonly #send: (chunk: Uint8Array) => void
+  readonly #channel: ChangeChannel
+  readonly #operatorId: number
+  #epoch = 0
   #chunk: Uint8Array | null = null
   #used = 0
 
-  constructor(send: (chunk: Uint8Array) => void) {
-    this.#send = send
+  constructor(channel: ChangeChannel, operatorId: number) {
+    this.#channel = channel
+    this.#operatorId = operatorId
+  }
+
+  /** What comes from now on belongs to this epoch. The one before is finished. */
+  begin(epoch: number): void {
+    if (this.#used > 0) throw new Error('the epoch before is not finished')
+    this.#epoch = epoch
   }
 
   put(
@@ -33,14 +44,13 @@ export class ChangeWriter implements ChangeLog {
 
   /** Sends what is left. */
   finish(): void {
-    if (this.#chunk !== null && this.#used > 0) this.#send(this.#chunk.subarray(0, this.#used))
-    this.#chunk = null
+    if (this.#chunk !== null && this.#used > 0) this.#chunk = this.#channel.send(this.#operatorId, this.#epoch, this.#chunk, this.#used)
     this.#used = 0
   }
 
   #room(bytes: number): Uint8Array {
     if (this.#chunk !== null && this.#used + bytes > this.#chunk.length) this.finish()
-    this.#chunk ??= new Uint8Array(Math.max(CHUNK_BYTES, bytes))
+    if (this.#chunk === null || bytes > this.#chunk.length) this.#chunk = new Uint8Array(Math.max(this.#channel.chunkBytes, bytes))
     return this.#chunk
   }
 }

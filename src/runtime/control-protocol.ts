@@ -55,7 +55,7 @@ export type TaskReport =
       readonly operators: readonly OperatorReport[]
       readonly rowsIn: number
       readonly rowsOut: number
-    }
+    } /** State of a task on the coordinator's own thread; others write to the persister's ring. */
   | { readonly kind: 'changes'; readonly task: string; readonly operatorId: number; readonly epoch: number; readonly chunk: Uint8Array }
   | { readonly kind: 'prepared'; readonly task: string; readonly epoch: number; readonly token: SinkToken }
   | { readonly kind: 'latest'; readonly task: string; readonly request: number; readonly offset: SourceOffset }

@@ -3,17 +3,21 @@ import type { Bound } from '../expression/expression.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { ChainOp } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
-import type { StateFile } from '../state/state-file.ts'
+import type { PlacedFile } from '../state/merge-state.ts'
 import type { WatermarkPolicy } from './watermark-merge.ts'
 
 /**
  * Everything that a thread must know in order to build its tasks. Plain data (and shared buffers), so it crosses to a worker as it is.
  */
 
-/** One ring between two tasks. The buffer is shared even when both tasks live on one thread. */
-export interface EdgeSpec {
+/** A ring that has been laid out. */
+export interface RingSpec {
   readonly buffer: SharedArrayBuffer
   readonly offset: number
+}
+
+/** One ring between two tasks. The buffer is shared even when both tasks live on one thread. */
+export interface EdgeSpec extends RingSpec {
   /** The host that reads it: whose doorbell the writer rings. */
   readonly consumerHost: number
   /** A watermark operator stands above it. */
@@ -76,7 +80,7 @@ export interface TaskSpec {
 /** State files of one operator that hold entries of this task, in the order in which they are applied. */
 export interface RestoreSpec {
   readonly operatorId: number
-  readonly files: readonly { readonly path: string; readonly file: StateFile }[]
+  readonly files: readonly PlacedFile[]
 }
 
 /** A static table, collected before the start: its rows as the used bytes of a RecordBuffer. */
@@ -96,6 +100,8 @@ export interface HostSpec {
   /** Histograms of the tasks that feed sinks: task id to offset in `metrics`. */
   readonly metrics: SharedArrayBuffer
   readonly meters: Readonly<Record<string, { readonly processing: number; readonly endToEnd: number }>>
+  /** Where its tasks' changes of state go, and whose doorbell that rings; null: by message. */
+  readonly changes: (RingSpec & { readonly bell: number }) | null
   readonly idle: 'spin' | 'adaptive' | 'park'
   /** A host whose tasks need no event loop parks on a futex, which is sooner to sleep and sooner to wake. */
   readonly loop: 'blocking' | 'eventLoop'

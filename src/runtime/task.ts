@@ -14,6 +14,7 @@ import {
 } from '../operator/chain-state.ts'
 import { Deduplicate } from '../operator/deduplicate.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
+import type { ChangeChannel } from './change-channel.ts'
 import { ChangeWriter } from './change-writer.ts'
 import type { OperatorReport, TaskCommand, TaskReport, WatermarkReport } from './control-protocol.ts'
 import type { LatencyMeter } from './latency-meter.ts'
@@ -47,9 +48,9 @@ export interface TaskParts {
   readonly hasInputWatermark: boolean
   /** How its own watermarks and that of its input make one. */
   readonly watermarkPolicy: WatermarkPolicy
-  /** True if state is persisted. */
-  readonly persists: boolean
-  readonly report: (report: TaskReport, transfer?: readonly ArrayBuffer[]) => void
+  /** Takes what changes in the state; null if it is not kept. */
+  readonly changes: ChangeChannel | null
+  readonly report: (report: TaskReport) => void
   /** Tests make them tiny, so that everything that can be interrupted is. */
   readonly limits?: StepLimits
 }
@@ -71,8 +72,10 @@ export class Task implements InputEvents {
   #watermark = Number.NEGATIVE_INFINITY
   #inputWatermark: number
   #sealing: { epoch: number; report: Extract<TaskReport, { kind: 'sealed' }> } | null = null
-  #current: ChangeWriter[] = []
-  #sealed: ChangeWriter[] = []
+  /** The change logs of the epoch at hand and of the one that is being sealed, one an operator; they take turns. */
+  #current: readonly ChangeWriter[]
+  #sealed: readonly ChangeWriter[]
+  #logs = false
   #latest: { request: number; ticket: Ticket<SourceOffset> }[] = []
   #opening: Ticket<void>[] = []
   #closing: Ticket<void>[] | null = null
@@ -86,6 +89,11 @@ export class Task implements InputEvents {
     this.id = parts.id
     this.#opening = [...opening]
     this.#inputWatermark = parts.hasInputWatermark ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+    const { changes, chain } = parts
+    const writers = (): ChangeWriter[] =>
+      changes === null ? [] : chain.operators.map(({ operatorId }) => new ChangeWriter(changes, operatorId))
+    this.#current = writers()
+    this.#sealed = writers()
   }
 
   get failed(): boolean {
@@ -102,6 +110,7 @@ export class Task implements InputEvents {
       this.#opening.length > 0 ||
       this.#latest.length > 0 ||
       this.#closing !== null ||
+      this.#sealing !== null ||
       !this.#parts.output.settled ||
       this.#parts.state.outputFull
     )
@@ -156,10 +165,7 @@ export class Task implements InputEvents {
       this.#afterBurst()
       return 'progressed'
     }
-    if (this.#sealing !== null) {
-      this.#sealSlice()
-      progressed = true
-    }
+    if (this.#sealSlice()) progressed = true
     const rows = input.poll(chain, this.#limits.burstRows, this)
     if (rows > 0) {
       this.#afterBurst()
@@ -202,9 +208,13 @@ export class Task implements InputEvents {
     this.#policy = policy
     state.mode = policy.mode
     state.batchTimeMicros = policy.batchTimeMicros
-    if (this.#parts.persists && this.#current.length === 0) {
-      this.#current = this.#writers(policy.epoch)
-      for (const [i, { store }] of chain.operators.entries()) store.log = this.#current[i]
+    if (!this.#logs) {
+      // From then on each barrier sets the next epoch's.
+      this.#logs = true
+      for (const [i, writer] of this.#current.entries()) {
+        writer.begin(policy.epoch)
+        chain.operators[i].store.log = writer
+      }
     }
     for (const operator of chain.operators) operator.beginEpoch(policy)
     output.beginEpoch(policy)
@@ -269,7 +279,7 @@ export class Task implements InputEvents {
   // --- The end of an epoch
 
   #seal(policy: EpochPolicy): void {
-    const { chain, input, output, persists, state } = this.#parts
+    const { chain, input, output, changes, state } = this.#parts
     const { registers } = state
     output.barrier(policy.epoch)
     const report: Extract<TaskReport, { kind: 'sealed' }> = {
@@ -286,21 +296,15 @@ export class Task implements InputEvents {
     }
     registers[ROWS_IN] = 0
     registers[ROWS_OUT] = 0
+    const next = this.#sealed
     this.#sealed = this.#current
-    this.#current = persists ? this.#writers(policy.epoch + 1) : []
+    this.#current = next
+    for (const writer of next) writer.begin(policy.epoch + 1)
     for (const [i, { store }] of chain.operators.entries()) store.beginSeal(this.#current[i] ?? null)
     this.#sealing = { epoch: policy.epoch, report }
     this.#policy = null
     input.release()
-    if (!persists || chain.operators.length === 0) this.#sealSlice()
-  }
-
-  #writers(epoch: number): ChangeWriter[] {
-    const { chain, report } = this.#parts
-    return chain.operators.map(
-      ({ operatorId }) =>
-        new ChangeWriter(chunk => report({ kind: 'changes', task: this.id, operatorId, epoch, chunk }, [chunk.buffer as ArrayBuffer])),
-    )
+    if (changes === null || chain.operators.length === 0) this.#sealSlice()
   }
 
   /** A cursor: true once the epoch before is written. */
@@ -310,15 +314,18 @@ export class Task implements InputEvents {
     return false
   }
 
-  #sealSlice(): void {
+  /** Writes a slice of what changed. False if the disk is behind: then the epoch waits, the rows do not. */
+  #sealSlice(): boolean {
     const sealing = this.#sealing
-    if (sealing === null) return
-    const { chain, report } = this.#parts
-    for (const { store } of chain.operators) if (!store.sealSlice(this.#limits.sealRows)) return
+    if (sealing === null) return false
+    const { chain, changes, report } = this.#parts
+    if (changes !== null && !changes.flush()) return false
+    for (const { store } of chain.operators) if (!store.sealSlice(this.#limits.sealRows)) return true
     for (const writer of this.#sealed) writer.finish()
-    this.#sealed = []
+    if (changes !== null && !changes.flush()) return false
     this.#sealing = null
     report(sealing.report)
+    return true
   }
 
   #watermarkReports(): WatermarkReport[] {

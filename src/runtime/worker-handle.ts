@@ -7,30 +7,37 @@ import { EngineError } from '../base/errors.ts'
 import { workerArguments } from '../base/worker-arguments.ts'
 import { bellOf } from './bells.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
+import type { PersisterCommand, PersisterReply, PersisterSpec } from './persister.ts'
+import type { PersisterMessage, PersisterStart } from './persister-main.ts'
 import type { HostSpec } from './task-spec.ts'
 import type { WorkerMessage, WorkerStart } from './worker-main.ts'
 
-/** The worker's file: built JavaScript, also when this file runs from its TypeScript source (in tests). */
-const workerFile = (): string => {
-  const beside = fileURLToPath(new URL('./worker-main.js', import.meta.url))
-  return existsSync(beside) ? beside : fileURLToPath(new URL('../../dist/runtime/worker-main.js', import.meta.url))
+/** A worker's file: built JavaScript, also when this file runs from its TypeScript source (in tests). */
+const built = (beside: URL, name: string): string => {
+  const path = fileURLToPath(beside)
+  return existsSync(path) ? path : fileURLToPath(new URL(`../../dist/runtime/${name}`, import.meta.url))
 }
 
+const workerFile = (): string => built(new URL('./worker-main.js', import.meta.url), 'worker-main.js')
+const persisterFile = (): string => built(new URL('./persister-main.js', import.meta.url), 'persister-main.js')
+
 /**
- * The threads of one attempt of a query, one per host: a pool of endless tasks. The only file outside the worker that knows that threads
- * exist.
+ * The threads of one attempt of a query, one per host and one for the persister: a pool of endless tasks. The only file outside the workers
+ * that knows that threads exist.
  */
 export class WorkerPool {
   readonly #pool: Piscina
   readonly #ports = new Map<number, { postMessage(message: WorkerMessage): void; close(): void }>()
+  #persister: ((message: PersisterMessage) => void) | null = null
   readonly #bells = new Map<number, Doorbell>()
   #closing = false
 
-  constructor(workers: number, resourceLimits: { maxOldGenerationSizeMb?: number } = {}) {
+  /** `threads`: how many will be started. */
+  constructor(threads: number, resourceLimits: { maxOldGenerationSizeMb?: number } = {}) {
     this.#pool = new Piscina({
       filename: workerFile(),
-      minThreads: workers,
-      maxThreads: workers,
+      minThreads: threads,
+      maxThreads: threads,
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       // The workers' event loops must run: their tasks hold sockets and files.
@@ -61,9 +68,29 @@ export class WorkerPool {
     this.#bells.set(spec.host, bellOf(spec.bells, spec.host))
     const start: WorkerStart = { port: port2, spec, modules, functions }
     this.#pool.run(start, { transferList: [port2] }).catch((error: unknown) => {
-      if (!this.#closing)
-        onDeath(new EngineError('WORKER_DIED', { host: spec.host, reason: error instanceof Error ? error.message : String(error) }, error))
+      if (!this.#closing) onDeath(died(spec.host, error))
     })
+  }
+
+  /** Starts the thread that writes state. Returns what sends it a message. Its death is reported as WORKER_DIED. */
+  startPersister(
+    spec: PersisterSpec,
+    onReply: (reply: PersisterReply) => void,
+    onDeath: (error: unknown) => void,
+  ): (command: PersisterCommand) => void {
+    const { port1, port2 } = new MessageChannel()
+    port1.on('message', onReply)
+    const bell = bellOf(spec.bells, spec.bell)
+    this.#persister = message => {
+      port1.postMessage(message)
+      bell.ring()
+      if (message.kind === 'stop') port1.close()
+    }
+    const start: PersisterStart = { port: port2, spec }
+    this.#pool.run(start, { transferList: [port2], filename: persisterFile() }).catch((error: unknown) => {
+      if (!this.#closing) onDeath(died('persister', error))
+    })
+    return this.#persister
   }
 
   send(host: number, task: string, command: TaskCommand): void {
@@ -79,6 +106,10 @@ export class WorkerPool {
       port.postMessage({ kind: 'stop' })
       port.close()
     }
+    this.#persister?.({ kind: 'stop' })
     await this.#pool.destroy()
   }
 }
+
+const died = (host: number | string, error: unknown): EngineError =>
+  new EngineError('WORKER_DIED', { host, reason: error instanceof Error ? error.message : String(error) }, error)

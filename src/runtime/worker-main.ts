@@ -22,7 +22,7 @@ export interface WorkerStart {
  * Inside a worker thread: builds the tasks of one host and runs them until they are done. The only file that knows it is on another thread.
  */
 export default async ({ port, spec, modules, functions }: WorkerStart): Promise<void> => {
-  const report = (message: TaskReport, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, [...transfer])
+  const report = (message: TaskReport): void => port.postMessage(message)
   try {
     for (const module of modules) await import(module)
     for (const { url, name } of functions) registerModuleFunction(url, name, ((await import(url)) as Record<string, unknown>)[name])
@@ -36,7 +36,7 @@ export default async ({ port, spec, modules, functions }: WorkerStart): Promise<
   }
 }
 
-type Report = (message: TaskReport, transfer?: readonly ArrayBuffer[]) => void
+type Report = (message: TaskReport) => void
 
 const deliver = (tasks: readonly Task[], message: WorkerMessage): boolean => {
   if (message.kind === 'stop') return false

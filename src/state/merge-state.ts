@@ -1,5 +1,15 @@
 import { Arena, KeyIndex } from 'native-free-buffers'
+import type { ChangeVisitor } from './change-record.ts'
 import { type StateFile, visitStateFile } from './state-file.ts'
+
+/** A state file and where it is. */
+export interface PlacedFile {
+  readonly path: string
+  readonly file: StateFile
+}
+
+/** Operations between two looks at what else there is to do. */
+const OPERATIONS_PER_LOOK = 4096
 
 /** Called for each entry that is there after all operations. */
 export type EntryVisitor = (
@@ -13,24 +23,29 @@ export type EntryVisitor = (
 
 /**
  * The entries that a sequence of state files leads to, oldest file first. Reads the newest first, so that of each key only the last value
- * is looked at. Blocks; takes memory for the keys, not for the values.
+ * is looked at. Blocks; takes memory for the keys, not for the values. `look` is called every few milliseconds, so that a thread that has
+ * something else to do can do it.
  */
-export const mergeStateFiles = (files: readonly { readonly path: string; readonly file: StateFile }[], visit: EntryVisitor): void => {
+export const mergeStateFiles = (files: readonly PlacedFile[], visit: EntryVisitor, look: () => void = () => {}): void => {
+  let operations = 0
   const arena = new Arena()
   const seen = new KeyIndex(arena)
   // The last file whose keys must be remembered is the second oldest: nothing older is there to be hidden.
   for (let i = files.length - 1; i >= 0; i--) {
     const remember = i > 0
     const { path, file } = files[i]
-    visitStateFile(path, file, {
+    const visitor: ChangeVisitor = {
       put: (hash, bytes, keyOffset, keyLength, valueOffset, valueLength) => {
+        if (++operations % OPERATIONS_PER_LOOK === 0) look()
         if (i < files.length - 1 && seen.find(hash, bytes, keyOffset, keyLength) !== 0) return
         visit(hash, bytes, keyOffset, keyLength, valueOffset, valueLength)
         if (remember) seen.insert(hash, bytes, keyOffset, keyLength, 0)
       },
       delete: (hash, bytes, keyOffset, keyLength) => {
+        if (++operations % OPERATIONS_PER_LOOK === 0) look()
         if (remember && seen.find(hash, bytes, keyOffset, keyLength) === 0) seen.insert(hash, bytes, keyOffset, keyLength, 0)
       },
-    })
+    }
+    visitStateFile(path, file, visitor, look)
   }
 }

@@ -31,13 +31,13 @@ export interface StateFile {
 }
 
 /**
- * Reads a file, checks it against its manifest entry, and visits its operations twice: first the puts, then the deletions. Throws
- * CHECKPOINT_DAMAGED.
+ * Reads a file, checks it against its manifest entry, and visits its operations twice: first the puts, then the deletions. `look` is called
+ * in the middle of what takes long. Throws CHECKPOINT_DAMAGED.
  */
-export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVisitor): void => {
+export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVisitor, look: () => void = () => {}): void => {
   let bytes: Uint8Array
   try {
-    bytes = readWhole(path)
+    bytes = readWhole(path, look)
   } catch (error) {
     throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'it cannot be read' }, error)
   }
@@ -50,7 +50,10 @@ export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVis
     damaged('it is no state file')
   if (readInt32(bytes, 4) !== STATE_VERSION) damaged(`its version is ${readInt32(bytes, 4)}, this engine reads ${STATE_VERSION}`)
   let crc = 0
-  for (let at = STATE_HEADER_BYTES; at < end; at += PIECE_BYTES) crc = updateCrc(crc, bytes.subarray(at, Math.min(end, at + PIECE_BYTES)))
+  for (let at = STATE_HEADER_BYTES; at < end; at += PIECE_BYTES) {
+    crc = updateCrc(crc, bytes.subarray(at, Math.min(end, at + PIECE_BYTES)))
+    look()
+  }
   if (crc !== file.crc || readInt32(bytes, end) >>> 0 !== file.crc) damaged('its checksum does not fit')
   const nothing = (): void => {}
   const rest = readChanges(bytes, STATE_HEADER_BYTES, end, { put: visitor.put, delete: nothing })
@@ -58,10 +61,11 @@ export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVis
   readChanges(bytes, STATE_HEADER_BYTES, end, { put: nothing, delete: visitor.delete })
 }
 
-const PIECE_BYTES = 2 ** 29
+/** Some milliseconds' worth. */
+const PIECE_BYTES = 2 ** 22
 
 /** `readFileSync` stops at 2 GiB; merged state does not. */
-const readWhole = (path: string): Uint8Array => {
+const readWhole = (path: string, look: () => void): Uint8Array => {
   const handle = openSync(path, 'r')
   try {
     const bytes = new Uint8Array(fstatSync(handle).size)
@@ -69,6 +73,7 @@ const readWhole = (path: string): Uint8Array => {
       const count = readSync(handle, bytes, at, Math.min(PIECE_BYTES, bytes.length - at), at)
       if (count === 0) throw new Error(`it ends at byte ${at}`)
       at += count
+      look()
     }
     return bytes
   } finally {

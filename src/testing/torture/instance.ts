@@ -9,6 +9,7 @@ import { type PhysicalPlan, planPhysical, type Stage } from '../../plan/physical
 import { RecordBuffer } from '../../record/record-buffer.ts'
 import { RowLayout } from '../../record/row-layout.ts'
 import type { UserRow } from '../../record/user-value.ts'
+import { reportChanges } from '../../runtime/change-channel.ts'
 import type { TaskReport } from '../../runtime/control-protocol.ts'
 import { Task } from '../../runtime/task.ts'
 import { type RunOptions, undisturbed } from './scenario.ts'
@@ -54,6 +55,9 @@ export class Instance {
       operator.store.updatedCount = 0
     }
     const { burstRows, cursorRows, sealRows } = options
+    const report = (report: TaskReport): void => {
+      this.#reports.push(report)
+    }
     this.#task = new Task(
       {
         id: 'torture',
@@ -65,8 +69,8 @@ export class Instance {
         watermarks: watermarks.map(op => ({ watermarkId: op.watermarkId, delayMillis: op.delayMicros / 1000 })),
         hasInputWatermark: false,
         watermarkPolicy: 'min',
-        persists: options.restores,
-        report: report => this.#reports.push(report),
+        changes: options.restores ? reportChanges('torture', report) : null,
+        report,
         limits: { burstRows, cursorRows, sealRows },
       },
       [],
