@@ -41,7 +41,7 @@ const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, onRow: (row: 
       sources.set(source.id, { format: source.format, options: source.options, description })
     }
     const description = await sinkConnector('callback').describe(sinkOptions, plan.schema)
-    const physical = planPhysical(plan, 1)
+    const physical = planPhysical(plan, 1, 'append')
     const sourceOf = (source: string): PlacedSource => {
       const found = sources.get(source)
       if (found === undefined) throw new Error(`no source ${source}`)

@@ -1,5 +1,5 @@
 import type { BoundAggregate } from '../expression/expression.ts'
-import type { PhysicalPlan } from '../plan/physical-plan.ts'
+import type { ChainOp, PhysicalPlan } from '../plan/physical-plan.ts'
 import { typeName } from '../record/data-type.ts'
 
 /** What must not change between two runs on one checkpoint: the sources, and what the state of each operator looks like. */
@@ -14,11 +14,19 @@ export const planSignature = (plan: PhysicalPlan): PlanSignature => ({
     ops.flatMap(op => {
       if (op.kind !== 'aggregate' && op.kind !== 'deduplicate') return []
       const keys = op.keys.map(key => `${typeName(key.type)}${key.nullable ? '?' : ''}`).join(', ')
-      const values = op.kind === 'aggregate' ? op.aggregates.map(describe).join(', ') : op.expiry === null ? '' : 'expiry'
+      const values = op.kind === 'aggregate' ? describeTotals(op) : op.expiry === null ? '' : 'expiry'
       return [{ operatorId: op.operatorId, kind: op.kind, keys, values }]
     }),
   ),
 })
+
+/** Windows kept as slices look different from those kept one by one. */
+const describeTotals = ({ aggregates, slices }: Extract<ChainOp, { kind: 'aggregate' }>): string => {
+  const totals = aggregates.map(describe).join(', ')
+  if (slices === null) return totals
+  const { sizeMicros, slideMicros, startMicros } = slices
+  return `${totals} in slices of windows of ${sizeMicros} µs by ${slideMicros} µs, from ${startMicros} µs`
+}
 
 const describe = (aggregate: BoundAggregate): string =>
   `${aggregate.name}(${aggregate.arg === null ? '' : typeName(aggregate.arg.type)}) ${typeName(aggregate.type)}`

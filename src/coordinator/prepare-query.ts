@@ -46,7 +46,7 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
   else if (analyzed.streaming && options.explaining !== true)
     throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'write or collect on a stream: use writeStream' })
   const optimized = optimize(analyzed.plan)
-  const physical = planPhysical(optimized, Math.max(1, workers))
+  const physical = planPhysical(optimized, Math.max(1, workers), outputMode)
   for (const op of physical.stages.flatMap(stage => stage.ops)) {
     if (op.kind === 'sort' || op.kind === 'limit') throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${op.kind} (planned)` })
   }

@@ -69,6 +69,70 @@ export const emitUpdate = (cg: CodeBuilder, slot: AggregateSlot, value: Value | 
   if (guarded) cg.close()
 }
 
+/** Adds what one entry holds to another: the aggregates of both must be free of order. Bytes are not copied, the handle is. */
+export const emitMerge = (cg: CodeBuilder, slot: AggregateSlot, from: EntryNames, into: EntryNames, store: string): void => {
+  const { name, type } = slot.aggregate
+  switch (name) {
+    case 'count': {
+      const at = place(slot, into)
+      cg.line(`${at} = BigInt.asIntN(64, ${at} + ${place(slot, from)})`)
+      return
+    }
+    case 'sum':
+    case 'avg': {
+      // A sum that has seen nothing is 0.
+      const code = cg.fresh('p')
+      cg.line(`const ${code} = ${load(slot, from)}`)
+      emitAddCode(cg, slot, code, into, type)
+      if (name === 'sum') {
+        cg.line(`${bits(slot, into)} |= ${bits(slot, from)} & ${slot.seenBit}`)
+      } else {
+        const count = (entry: EntryNames): string => `${entry.i64}[${entry.value} + ${slot.countOffset} >> 3]`
+        cg.line(`${count(into)} = BigInt.asIntN(64, ${count(into)} + ${count(from)})`)
+      }
+      return
+    }
+    case 'min':
+    case 'max': {
+      const seen = (entry: EntryNames): string => `(${bits(slot, entry)} & ${slot.seenBit}) !== 0`
+      cg.open(`if (${seen(from)} && (!(${seen(into)}) || ${betterHeld(cg, slot, from, into, store)})) {`)
+      if (slot.holder === 'bytes') cg.line(`${word(slot, into)} = ${word(slot, from)}`)
+      else cg.line(`${place(slot, into)} = ${place(slot, from)}`)
+      if (slot.holder === 'i128') {
+        const high = (entry: EntryNames): string => `${entry.i64}[(${entry.value} + ${slot.offset} >> 3) + 1]`
+        cg.line(`${high(into)} = ${high(from)}`)
+      }
+      cg.line(`${bits(slot, into)} |= ${slot.seenBit}`)
+      cg.close()
+      return
+    }
+    case 'first':
+    case 'last':
+      throw new Error(`${name} cannot be merged`)
+    default:
+      name satisfies never
+  }
+}
+
+/** Whether what one entry holds replaces what another does. */
+const betterHeld = (cg: CodeBuilder, slot: AggregateSlot, from: EntryNames, into: EntryNames, store: string): string => {
+  const least = slot.aggregate.name === 'min'
+  const sign = least ? '<' : '>'
+  if (slot.holder === 'bytes')
+    return `${cg.constant(compareHeld)}(${store}, ${word(slot, from)} >>> 0, ${word(slot, into)} >>> 0) ${sign} 0`
+  const [code, held] = [load(slot, from), load(slot, into)]
+  if (slot.holder !== 'f64') return `${code} ${sign} ${held}`
+  return least ? `${code} < ${held} || ${held} !== ${held}` : `${code} > ${held} || ${code} !== ${code}`
+}
+
+/** Orders the bytes behind two handles. */
+const compareHeld = (store: KeyedStore, left: number, right: number): number => {
+  const { arena } = store
+  const { u8, i32 } = arena.segments[left >>> arena.segmentShift]
+  const at = (left & arena.handleMask) << 3
+  return compareStored(store, right, u8, at + 8, i32[at >> 2])
+}
+
 /** The aggregate's result, read from an entry. */
 export const emitFinish = (cg: CodeBuilder, slot: AggregateSlot, entry: EntryNames, store: KeyedStore): Value => {
   const { type, name, arg } = slot.aggregate
@@ -113,6 +177,8 @@ const required = (value: Value | null): Value => {
 
 const bits = (slot: AggregateSlot, entry: EntryNames): string => `${entry.i32}[${entry.value} + ${slot.bitsOffset} >> 2]`
 
+const word = (slot: AggregateSlot, entry: EntryNames): string => `${entry.i32}[${entry.value} + ${slot.offset} >> 2]`
+
 const scalar = (type: DataType, isNull: string, cg: CodeBuilder, code: string): Value => {
   const local = cg.fresh('v')
   cg.line(`const ${local} = ${code}`)
@@ -137,14 +203,19 @@ const load = (slot: AggregateSlot, entry: EntryNames): string =>
     : place(slot, entry)
 
 const emitAdd = (cg: CodeBuilder, slot: AggregateSlot, value: Value, entry: EntryNames, type: DataType): void => {
-  const at = place(slot, entry)
   const code = scalarCode(value)
   const wide = value.type.kind === 'long' || value.type.kind === 'decimal'
+  if (slot.holder === 'f64') emitAddCode(cg, slot, wide ? `Number(${code})` : code, entry, type)
+  else emitAddCode(cg, slot, wide ? code : `BigInt(${code})`, entry, type)
+}
+
+/** `addend` is a number where the sum is a double, else a bigint. */
+const emitAddCode = (cg: CodeBuilder, slot: AggregateSlot, addend: string, entry: EntryNames, type: DataType): void => {
+  const at = place(slot, entry)
   if (slot.holder === 'f64') {
-    cg.line(`${at} += ${wide ? `Number(${code})` : code}`)
+    cg.line(`${at} += ${addend}`)
     return
   }
-  const addend = wide ? code : `BigInt(${code})`
   const [a, b, sum] = [cg.fresh('a'), cg.fresh('b'), cg.fresh('s')]
   if (slot.holder === 'i128') {
     cg.line(`const ${sum} = ${load(slot, entry)} + ${addend}`)

@@ -24,11 +24,14 @@ export interface AggregateLayout {
   readonly varSlots: readonly number[]
 }
 
-/** Decides where everything stands. Pure; the same aggregates give the same layout, which is why a checkpoint can be restored. */
-export const layoutAggregates = (aggregates: readonly BoundAggregate[]): AggregateLayout => {
+/**
+ * Decides where everything stands, from byte `begin` on. Pure; the same aggregates give the same layout, which is why a checkpoint can be
+ * restored.
+ */
+export const layoutAggregates = (aggregates: readonly BoundAggregate[], begin = 0): AggregateLayout => {
   // 16 aggregates share one word of bits; the words come first.
   const bitWords = Math.ceil(aggregates.length / 16)
-  let offset = (4 * bitWords + 7) & ~7
+  let offset = (begin + 4 * bitWords + 7) & ~7
   const slots: AggregateSlot[] = []
   const varSlots: number[] = []
   for (const [i, aggregate] of aggregates.entries()) {
@@ -39,7 +42,8 @@ export const layoutAggregates = (aggregates: readonly BoundAggregate[]): Aggrega
     const countOffset = offset
     if (aggregate.name === 'avg') offset += 8
     const bit = 2 * (i % 16)
-    slots.push({ aggregate, holder, offset: at, countOffset, bitsOffset: 4 * (i >> 4), seenBit: (1 << bit) | 0, nullBit: (2 << bit) | 0 })
+    const bitsOffset = begin + 4 * (i >> 4)
+    slots.push({ aggregate, holder, offset: at, countOffset, bitsOffset, seenBit: (1 << bit) | 0, nullBit: (2 << bit) | 0 })
   }
   return { slots, valueBytes: offset, varSlots }
 }

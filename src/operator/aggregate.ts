@@ -22,13 +22,21 @@ export interface AggregateSpec {
   readonly eventTimeKey: number | null
 }
 
-const ONLY_GROUP: Bound = { kind: 'literal', value: 0, type: integerType, nullable: false }
+/** The key of the group of all rows, where there are no keys. */
+export const ONLY_GROUP: Bound = { kind: 'literal', value: 0, type: integerType, nullable: false }
+
+/** An operator that sends groups on by a function of its own, at other moments than its rows come. */
+export interface GroupOperator extends StatefulOperator {
+  emit: (handle: number) => void
+  emitRow(c: OpContext, row: RowAccessor, skip: string, burst: BurstLocals): void
+  emitGroup(c: OpContext, handle: string, next: Consumer): void
+}
 
 /**
  * Running totals by key. In real time and update mode each row emits its group's new totals; at a barrier the groups that changed (update),
  * all of them (complete, batch), or those that the watermark has closed (append).
  */
-export class Aggregate implements StatefulOperator {
+export class Aggregate implements GroupOperator {
   readonly operatorId: number
   readonly name = 'aggregate'
   readonly store: KeyedStore

@@ -11,13 +11,14 @@ import type { OutputMode } from '../plan/logical-plan.ts'
 import type { ChainOp } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { RowLayout } from '../record/row-layout.ts'
-import { Aggregate, type BurstLocals, emitBurstLocals } from './aggregate.ts'
+import { Aggregate, type BurstLocals, emitBurstLocals, type GroupOperator } from './aggregate.ts'
 import { ARRIVAL, type ChainState, ROWS_IN, ROWS_OUT, RUN_COUNT, RUN_START } from './chain-state.ts'
 import { makeContext } from './compile-context.ts'
 import { Deduplicate } from './deduplicate.ts'
 import { emitFilter, emitProject } from './narrow.ts'
 import type { OpContext } from './op-context.ts'
 import { partitionCode } from './partition.ts'
+import { SlicedAggregate } from './sliced-aggregate.ts'
 import type { StatefulOperator } from './stateful.ts'
 import type { StaticTable } from './static-table.ts'
 import { emitTableJoin } from './table-join.ts'
@@ -88,7 +89,7 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
   const sources: string[] = []
   for (let i = spec.ops.length - 1; i >= 0; i--) {
     const operator = operators[i]
-    if (!(operator instanceof Aggregate)) continue
+    if (!isGroupOperator(operator)) continue
     const cg = new CodeBuilder()
     const c = begin(cg, spec)
     const locals = emitLocals(cg, operators, i + 1)
@@ -110,12 +111,16 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
   }
 }
 
-type MaybeOperator = Aggregate | Deduplicate | null
+type MaybeOperator = GroupOperator | Deduplicate | null
+
+const isGroupOperator = (operator: MaybeOperator): operator is GroupOperator => operator !== null && !(operator instanceof Deduplicate)
 
 const makeOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
   switch (op.kind) {
     case 'aggregate':
-      return new Aggregate(op, spec.outputMode, spec.isFull)
+      return op.slices === null
+        ? new Aggregate(op, spec.outputMode, spec.isFull)
+        : new SlicedAggregate({ ...op, slices: op.slices }, spec.outputMode, spec.isFull)
     case 'deduplicate':
       return new Deduplicate(op)
     default:
@@ -164,7 +169,7 @@ const emitLocals = (cg: CodeBuilder, operators: readonly MaybeOperator[], from: 
     const operator = operators[i]
     if (operator === null) continue
     locals.set(i, emitBurstLocals(cg, operator))
-    if (operator instanceof Aggregate) break
+    if (isGroupOperator(operator)) break
   }
   return locals
 }
@@ -207,7 +212,7 @@ const emitFrom = (
       return
     }
     case 'aggregate':
-      if (!(operator instanceof Aggregate) || burst === undefined) break
+      if (!isGroupOperator(operator) || burst === undefined) break
       operator.emitRow(c, row, skip, burst)
       return
     case 'deduplicate':

@@ -20,6 +20,11 @@ export interface StatefulOperator {
   finishEpoch(policy: EpochPolicy, budget: number): boolean
   /** True if an epoch without rows would have something to do at this watermark. */
   isDue(millis: number): boolean
+  /**
+   * The hash by which rows of a checkpoint's entry are spread over tasks, where it is not the entry's own; null: the entry belongs to each
+   * task.
+   */
+  homeHash?(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): number | null
   /** Puts one entry of a checkpoint back. */
   restore(
     hash: number,

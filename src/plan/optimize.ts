@@ -39,7 +39,7 @@ const isCostly = (bound: Bound): boolean => {
   }
 }
 
-const isDeterministic = (bound: Bound): boolean => {
+export const isDeterministic = (bound: Bound): boolean => {
   switch (bound.kind) {
     case 'input':
     case 'literal':

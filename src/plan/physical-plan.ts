@@ -2,7 +2,8 @@ import type { Bound } from '../expression/expression.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { UserRow } from '../record/user-value.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
-import type { SourceNode } from './logical-plan.ts'
+import type { OutputMode, SourceNode } from './logical-plan.ts'
+import { type WindowSlices, windowSlices } from './window-slices.ts'
 
 type NodeOf<K extends AnalyzedPlan['kind']> = Extract<AnalyzedPlan, { kind: K }>
 type WithoutChild<T> = Omit<T, 'child' | 'table'>
@@ -14,7 +15,7 @@ export type ChainOp =
   | (WithoutChild<NodeOf<'watermark'>> & { readonly watermarkId: number })
   | WithoutChild<NodeOf<'expandWindow'>>
   | (WithoutChild<NodeOf<'tableJoin'>> & { readonly tableId: number })
-  | (WithoutChild<NodeOf<'aggregate'>> & { readonly operatorId: number })
+  | (WithoutChild<NodeOf<'aggregate'>> & { readonly operatorId: number; readonly slices: WindowSlices | null })
   | (WithoutChild<NodeOf<'deduplicate'>> & { readonly operatorId: number })
   | (WithoutChild<NodeOf<'sort'>> & { readonly operatorId: number })
   | (WithoutChild<NodeOf<'limit'>> & { readonly operatorId: number })
@@ -67,7 +68,7 @@ interface Draft {
  * Splits a plan into stages at exchanges. With a parallelism of 1 there are none: only a union has more than one stage. Ids are given from
  * the leaves up.
  */
-export const planPhysical = (plan: AnalyzedPlan, parallelism: number): PhysicalPlan => {
+export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode: OutputMode): PhysicalPlan => {
   const drafts: Draft[] = []
   const tables: TablePlan[] = []
   let operatorId = 0
@@ -116,7 +117,16 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number): PhysicalP
           node.keys.length > 0 ? { kind: 'hash', keys: node.keys } : width === 1 ? { kind: 'single' } : { kind: 'roundRobin' }
         return exchange(stage, spread, width, node.schema)
       }
-      case 'aggregate':
+      case 'aggregate': {
+        const slices = windowSlices(node, outputMode)
+        const { child: _, ...op } = node
+        // Slices are kept under the other keys, of rows that have not been multiplied.
+        const below = slices !== null && node.child.kind === 'expandWindow' ? node.child.child : node.child
+        const keys = slices === null ? node.keys : node.keys.filter((_, i) => i !== slices.key)
+        const stage = keyed(build(below), keys, below.schema)
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++, slices })
+        return stage
+      }
       case 'deduplicate': {
         const stage = keyed(build(node.child), node.keys, node.child.schema)
         const { child: _, ...op } = node

@@ -4,6 +4,7 @@ import { type StructType, typeName } from '../record/data-type.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import type { LogicalPlan } from './logical-plan.ts'
 import type { ChainOp } from './physical-plan.ts'
+import type { WindowSlices } from './window-slices.ts'
 
 const schemaText = (schema: StructType): string => schema.fields.map(f => `${f.name}: ${typeName(f.type)}`).join(', ')
 
@@ -101,6 +102,9 @@ const analyzedLine = (plan: AnalyzedPlan): string => {
 
 type Operator = ChainOp | Extract<AnalyzedPlan, { kind: ChainOp['kind'] }>
 
+const windowText = (name: string, op: Pick<WindowSlices, 'time' | 'sizeMicros' | 'slideMicros' | 'startMicros'>): string =>
+  `${name} ${boundText(op.time)}, size ${op.sizeMicros / 1000} ms, slide ${op.slideMicros / 1000} ms, start ${op.startMicros / 1000} ms`
+
 /** One operator: what it computes, over the ordinals of the rows that come to it. */
 export const operatorText = (op: Operator): string => {
   switch (op.kind) {
@@ -111,10 +115,12 @@ export const operatorText = (op: Operator): string => {
     case 'watermark':
       return `EventTimeWatermark ${boundText(op.time)}, delay ${op.delayMicros / 1000} ms`
     case 'expandWindow':
-      return `Window ${boundText(op.time)}, size ${op.sizeMicros / 1000} ms, slide ${op.slideMicros / 1000} ms, start ${op.startMicros / 1000} ms`
+      return windowText('Window', op)
     case 'aggregate': {
       const evicted = op.eventTimeKey === null ? '' : `, evicted by key ${op.eventTimeKey}`
-      return `Aggregate [${op.keys.map(boundText).join(', ')}] [${op.aggregates.map(aggregateText).join(', ')}]${evicted}`
+      const slices = 'slices' in op ? op.slices : null
+      const keys = op.keys.map((key, i) => (i === slices?.key ? `${windowText('window', slices)}, in slices` : boundText(key)))
+      return `Aggregate [${keys.join(', ')}] [${op.aggregates.map(aggregateText).join(', ')}]${evicted}`
     }
     case 'deduplicate':
       return `Deduplicate [${op.keys.map(boundText).join(', ')}]${op.expiry === null ? '' : `, each for ${op.expiry.delayMicros / 1000} ms`}`

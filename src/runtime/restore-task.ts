@@ -9,7 +9,10 @@ export const restoreTask = (spec: TaskSpec, chain: CompiledChain): void => {
     const operator = chain.operators.find(candidate => candidate.operatorId === operatorId)
     if (operator === undefined) continue
     mergeStateFiles(files, (hash, bytes, keyOffset, keyLength, valueOffset, valueLength) => {
-      if (spec.partitionCount > 1 && partitionOf(hash, spec.partitionCount) !== spec.partition) return
+      if (spec.partitionCount > 1) {
+        const home = operator.homeHash === undefined ? hash : operator.homeHash(hash, bytes, keyOffset, keyLength)
+        if (home !== null && partitionOf(home, spec.partitionCount) !== spec.partition) return
+      }
       operator.restore(hash, bytes, keyOffset, keyLength, bytes, valueOffset, valueLength)
     })
     operator.store.updatedCount = 0

@@ -63,7 +63,8 @@ export class KeyedStore {
   #sealing = new HandleList()
   #sealCursor = 0
   readonly #varSlots: readonly number[]
-  #scratch = new Uint8Array(256)
+  /** Where `encodeValue` composes a value with its variable bytes. */
+  protected scratch = new Uint8Array(256)
   /** Rows updated and removed since the last look, for progress. */
   updatedCount = 0
   removedCount = 0
@@ -109,7 +110,7 @@ export class KeyedStore {
     const { i32 } = arena.segments[handle >>> arena.segmentShift]
     const at = (((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2
     const tag = i32[at]
-    if (tag === this.#sealTag && this.#sealLog !== null) this.#write(handle, this.#sealLog)
+    if (tag === this.#sealTag && this.#sealLog !== null) this.writeEntry(handle, this.#sealLog, tag)
     i32[at] = this.tag
     this.#dirty.push(handle)
     this.updatedCount++
@@ -134,21 +135,19 @@ export class KeyedStore {
   /** Removes an entry. Its block is freed at once, or once no list can still name it. */
   remove(handle: number): void {
     const { arena } = this
-    const { i32, u8 } = arena.segments[handle >>> arena.segmentShift]
-    const offset = (handle & arena.handleMask) << 3
-    const at = (offset + TAG_OFFSET) >> 2
+    const { i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = (((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2
     const tag = i32[at]
-    if (tag === this.#sealTag && this.#sealLog !== null) this.#write(handle, this.#sealLog)
+    if (tag === this.#sealTag && this.#sealLog !== null) this.writeEntry(handle, this.#sealLog, tag)
     this.index.remove(handle)
-    this.removedCount++
-    this.log?.delete(i32[offset >> 2], u8, offset + KEY_OFFSET, i32[(offset + 4) >> 2])
+    this.logRemoval(handle)
     if (tag === this.tag) {
       i32[at] = this.tag | DEAD
     } else if (tag === this.#sealTag) {
       i32[at] = this.tag | DEAD
       this.#dirty.push(handle)
     } else {
-      this.#free(handle)
+      this.freeEntry(handle)
     }
   }
 
@@ -178,10 +177,10 @@ export class KeyedStore {
       const handle = list.at(i)
       const found = this.#tagOf(handle)
       if (found === tag) {
-        if (log !== null) this.#write(handle, log)
+        if (log !== null) this.writeEntry(handle, log, tag)
         this.#setTag(handle, 0)
       } else if (found === (tag | DEAD)) {
-        this.#free(handle)
+        this.freeEntry(handle)
       }
     }
     this.#sealCursor = end
@@ -205,19 +204,35 @@ export class KeyedStore {
     const handle = this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
     const { arena } = this
     const offset = (handle & arena.handleMask) << 3
-    const { u8, i32 } = arena.segments[handle >>> arena.segmentShift]
+    const { u8 } = arena.segments[handle >>> arena.segmentShift]
     const at = offset + this.valueOffset(keyLength)
     u8.set(value.subarray(valueOffset, valueOffset + this.valueBytes), at)
-    let from = valueOffset + this.valueBytes
-    for (const slot of this.#varSlots) {
+    this.restoreBytes(handle, this.valueOffset(keyLength), this.#varSlots, value, valueOffset, this.valueBytes, valueLength)
+    return handle
+  }
+
+  /** Variable bytes of a value that stands `offset` bytes into a block, as the log has them: lengths at the slots, the bytes in turn. */
+  protected restoreBytes(
+    handle: number,
+    offset: number,
+    slots: readonly number[],
+    value: Uint8Array,
+    valueOffset: number,
+    fixedBytes: number,
+    valueLength: number,
+  ): void {
+    const { arena } = this
+    const { i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = ((handle & arena.handleMask) << 3) + offset
+    let from = valueOffset + fixedBytes
+    for (const slot of slots) {
       const length = i32[(at + slot) >> 2] >>> 0
       i32[(at + slot) >> 2] = 0
       if (length === NO_BYTES) continue
-      this.setBytes(handle, this.valueOffset(keyLength) + slot, value, from, length)
+      this.setBytes(handle, offset + slot, value, from, length)
       from += length
     }
     if (from !== valueOffset + valueLength) throw new Error(`a stored value has ${valueLength} bytes: expected ${from - valueOffset}`)
-    return handle
   }
 
   /** Where the value begins in an entry whose key has this length. */
@@ -258,19 +273,39 @@ export class KeyedStore {
     arena.segments[handle >>> arena.segmentShift].i32[(((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2] = tag
   }
 
-  #free(handle: number): void {
+  /** True while an entry as it was at the last barrier is still to be written. */
+  protected isAwaited(handle: number): boolean {
+    return this.#sealTag !== NO_TAG && this.#tagOf(handle) === this.#sealTag
+  }
+
+  /** An entry is no longer there: counts it, and says so in the log. */
+  protected logRemoval(handle: number): void {
+    const { arena } = this
+    const { i32, u8 } = arena.segments[handle >>> arena.segmentShift]
+    const offset = (handle & arena.handleMask) << 3
+    this.removedCount++
+    this.log?.delete(i32[offset >> 2], u8, offset + KEY_OFFSET, i32[(offset + 4) >> 2])
+  }
+
+  protected freeEntry(handle: number): void {
     const { arena } = this
     const offset = (handle & arena.handleMask) << 3
     const { i32 } = arena.segments[handle >>> arena.segmentShift]
     const at = this.valueOffset(i32[(offset + 4) >> 2])
-    for (const slot of this.#varSlots) {
-      const block = i32[(offset + at + slot) >> 2] >>> 0
-      if (block !== 0) arena.free(block, VAR_HEADER_BYTES + this.#capacity(block))
-    }
+    this.freeBytes(i32, offset + at, this.#varSlots)
     arena.free(handle, at + this.valueBytes)
   }
 
-  #write(handle: number, log: ChangeLog): void {
+  /** Frees the variable bytes of a value. */
+  protected freeBytes(i32: Int32Array, at: number, slots: readonly number[]): void {
+    for (const slot of slots) {
+      const block = i32[(at + slot) >> 2] >>> 0
+      if (block !== 0) this.arena.free(block, VAR_HEADER_BYTES + this.#capacity(block))
+    }
+  }
+
+  /** Writes what the epoch with this tag changed in an entry. */
+  protected writeEntry(handle: number, log: ChangeLog, _tag: number): void {
     const { arena } = this
     const offset = (handle & arena.handleMask) << 3
     const { u8, i32 } = arena.segments[handle >>> arena.segmentShift]
@@ -280,16 +315,23 @@ export class KeyedStore {
       log.put(i32[offset >> 2], u8, offset + KEY_OFFSET, keyLength, u8, at, this.valueBytes)
       return
     }
-    let length = this.valueBytes
-    for (const slot of this.#varSlots) {
+    const length = this.encodeValue(u8, i32, at, this.valueBytes, this.#varSlots)
+    log.put(i32[offset >> 2], u8, offset + KEY_OFFSET, keyLength, this.scratch, 0, length)
+  }
+
+  /** Composes a value with its variable bytes in `scratch`: lengths instead of handles at the slots, the bytes behind. Returns the length. */
+  protected encodeValue(u8: Uint8Array, i32: Int32Array, at: number, valueBytes: number, slots: readonly number[]): number {
+    const { arena } = this
+    let length = valueBytes
+    for (const slot of slots) {
       const block = i32[(at + slot) >> 2] >>> 0
       if (block !== 0) length += arena.segments[block >>> arena.segmentShift].i32[((block & arena.handleMask) << 3) >> 2]
     }
-    if (length > this.#scratch.length) this.#scratch = new Uint8Array(2 * length)
-    const value = this.#scratch
-    value.set(u8.subarray(at, at + this.valueBytes), 0)
-    let to = this.valueBytes
-    for (const slot of this.#varSlots) {
+    if (length > this.scratch.length) this.scratch = new Uint8Array(2 * length)
+    const value = this.scratch
+    value.set(u8.subarray(at, at + valueBytes), 0)
+    let to = valueBytes
+    for (const slot of slots) {
       const block = i32[(at + slot) >> 2] >>> 0
       const segment = arena.segments[block >>> arena.segmentShift]
       const from = (block & arena.handleMask) << 3
@@ -302,6 +344,6 @@ export class KeyedStore {
       value.set(segment.u8.subarray(from + VAR_HEADER_BYTES, from + VAR_HEADER_BYTES + size), to)
       to += size
     }
-    log.put(i32[offset >> 2], u8, offset + KEY_OFFSET, keyLength, value, 0, length)
+    return length
   }
 }

@@ -32,6 +32,13 @@ export class TimeBuckets {
     return previous
   }
 
+  /** The handle at the head of a bucket gives way to the one behind it. An empty bucket stays until it is due: `take` then gives 0. */
+  replaceHead(endMillis: number, handle: number): void {
+    const bucket = this.#buckets.get(endMillis)
+    if (bucket === undefined) throw new Error(`no bucket ends at ${endMillis}`)
+    bucket.head = handle
+  }
+
   /** Takes the bucket with the least end away and returns the head of its chain. */
   take(): number {
     const end = this.#heap[0]

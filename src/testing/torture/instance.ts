@@ -47,7 +47,7 @@ export class Instance {
       output: this.#output.chainOutput,
       outputMode,
       state,
-      tables: new Map(physical.tables.map(({ tableId, plan, keys }) => [tableId, tableOf(planPhysical(plan, 1), keys)])),
+      tables: new Map(physical.tables.map(({ tableId, plan, keys }) => [tableId, tableOf(planPhysical(plan, 1, 'append'), keys)])),
       isFull: () => state.outputFull,
     })
     for (const operator of this.chain.operators) {

@@ -16,7 +16,7 @@ const FIRST_MICROS = 1_700_000_000_000_000
  */
 export const runScenario = (scenario: Scenario, options: RunOptions): EpochResult[] => {
   const { plan } = analyze(scenario.plan)
-  const physical = planPhysical(options.optimizes ? optimize(plan) : plan, 1)
+  const physical = planPhysical(options.optimizes ? optimize(plan) : plan, 1, scenario.outputMode)
   const delays = new Map(
     physical.stages.flatMap(({ ops }) =>
       ops.flatMap(op => (op.kind === 'watermark' ? [[op.watermarkId, op.delayMicros / 1000] as const] : [])),
