@@ -22,7 +22,8 @@ const main = async (): Promise<void> => {
   const checkpoint = folder ?? mkdtempSync(join(tmpdir(), 'walkway-kafka-'))
   if (folder === undefined) process.once('exit', () => rmSync(checkpoint, { recursive: true, force: true }))
 
-  await using session = WalkwaySession.builder().master(master).create()
+  // In one line, which every consumer reads; Spark's default of 76 letters a line is for mail.
+  await using session = WalkwaySession.builder().master(master).config('chunkBase64String', false).create()
   const records = session.readStream
     .format('kafka')
     .option('kafka.bootstrap.servers', broker)

@@ -52,6 +52,7 @@ export const length = (column: ColumnOrName): Column => call('length', column)
 export const upper = (column: ColumnOrName): Column => call('upper', column)
 export const lower = (column: ColumnOrName): Column => call('lower', column)
 export const trim = (column: ColumnOrName): Column => call('trim', column)
+/** In lines of 76 letters with CR and LF between them, as Spark and MIME have it; in one line with the option `chunkBase64String` off. */
 export const base64 = (column: ColumnOrName): Column => call('base64', column)
 export const unbase64 = (column: ColumnOrName): Column => call('unbase64', column)
 

@@ -11,6 +11,7 @@ import { QueryRun } from '../coordinator/query-run.ts'
 import { parseSchema } from '../expression/parse-type.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
 import { numberSources } from '../plan/number-sources.ts'
+import { unbrokenBase64 } from '../plan/unbroken-base64.ts'
 import { field, longType, type StructType, structType } from '../record/data-type.ts'
 import { checkRows } from '../record/user-value.ts'
 import { type OptionValue, textOptions } from './configurable.ts'
@@ -66,7 +67,7 @@ export class SessionBuilder {
 
   /**
    * A default for an option of every query of the session: idleStrategy, durability, multipleWatermarkPolicy, maxRestarts,
-   * noDataMicroBatches.
+   * noDataMicroBatches, chunkBase64String.
    */
   config(name: string, value: OptionValue): this {
     Object.assign(this.#config, textOptions({ [name]: value }))
@@ -238,6 +239,7 @@ export class WalkwaySession implements SessionCore {
     const options = { ...config, ...own }
     return {
       ...rest,
+      plan: booleanOption(options, 'chunkBase64String', true) ? rest.plan : unbrokenBase64(rest.plan),
       workers,
       clock,
       modules,

@@ -65,7 +65,8 @@ const registerForeach = (writer: ForeachWriter | RowCallback): { format: string;
 /**
  * Writes a stream until it is stopped: format, output mode, trigger, then `start`. Options for every sink: `checkpointLocation`, the folder
  * that makes the query survive; without it nothing is kept. Others are the sink's own, or the query's: `noDataMicroBatches`,
- * `idleStrategy` (spin, adaptive, park), `durability` (power, process), `maxRestarts`, `multipleWatermarkPolicy` (min, max).
+ * `idleStrategy` (spin, adaptive, park), `durability` (power, process), `maxRestarts`, `multipleWatermarkPolicy` (min, max),
+ * `chunkBase64String`.
  */
 export class DataStreamWriter extends Configurable {
   readonly #plan: LogicalPlan

@@ -59,6 +59,21 @@ export const base64EncodeWords = (source: Uint8Array, offset: number, length: nu
   return rest === 0 ? 4 * to : 4 * to + base64Encode(source, end, rest, target, 4 * to)
 }
 
+/** The same in lines of 76 letters, with CR and LF between them, as MIME wants it. */
+export const base64EncodeLines = (source: Uint8Array, offset: number, length: number, target: Uint8Array): number => {
+  const end = offset + length
+  let to = 0
+  for (let from = offset; from < end; from += 57) {
+    if (from > offset) {
+      target[to] = 13
+      target[to + 1] = 10
+      to += 2
+    }
+    to += base64Encode(source, from, Math.min(57, end - from), target, to)
+  }
+  return to
+}
+
 /** Whether all is letters of the alphabet and padding, in whole units; white space does not count. JSON's binary fields want that. */
 export const isStrictBase64 = (source: Uint8Array, offset: number, length: number): boolean => {
   let letters = 0

@@ -140,6 +140,12 @@ const fixed = (arity: readonly [number, number], types: readonly DataType[], res
     ),
 })
 
+/** Text is taken as its bytes; a number is not. */
+const toBase64 = (name: string, [value]: readonly Bound[]): Bound =>
+  ['binary', 'string', 'null'].includes(value.type.kind)
+    ? call(name, [castTo(value, binaryType)], stringType)
+    : mismatch(name, 'a binary', 0, value.type)
+
 const rounding = (name: string, args: readonly Bound[]): Bound => {
   const [value, scale] = args
   const digits =
@@ -269,7 +275,9 @@ export const functions: Readonly<Record<string, FunctionTyping>> = {
   upper: strings([1, 1], stringType),
   lower: strings([1, 1], stringType),
   trim: strings([1, 1], stringType),
-  base64: fixed([1, 1], [binaryType], stringType),
+  base64: { arity: [1, 1], bind: toBase64 },
+  // With the setting chunkBase64String off.
+  base64Unbroken: { arity: [1, 1], bind: toBase64 },
   unbase64: fixed([1, 1], [stringType], binaryType),
   hash: { arity: [1, 255], bind: (name, args) => call(name, args, integerType, false) },
   xxhash64: { arity: [1, 255], bind: (name, args) => call(name, args, longType, false) },
@@ -281,13 +289,12 @@ export const functions: Readonly<Record<string, FunctionTyping>> = {
   currentTimestamp: { arity: [0, 0], bind: name => call(name, [], timestampType, false) },
   rand: {
     arity: [0, 1],
-    bind: (name, args) =>
-      call(
-        name,
-        args.length === 0 ? [{ kind: 'literal', value: null, type: longType, nullable: true }] : [castTo(args[0], longType)],
-        doubleType,
-        false,
-      ),
+    bind: (name, [seed]) => {
+      const isConstant = seed === undefined || (seed.kind === 'literal' && (isIntegral(seed.type) || seed.type.kind === 'null'))
+      if (!isConstant) mismatch(name, 'a constant integer', 0, seed.type)
+      const value = seed?.kind === 'literal' ? seed.value : null
+      return call(name, [{ kind: 'literal', value, type: longType, nullable: value === null }], doubleType, false)
+    },
   },
   timestampSeconds: {
     arity: [1, 1],

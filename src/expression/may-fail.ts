@@ -30,7 +30,7 @@ export const mayFail = (bound: Bound): boolean => {
 }
 
 const harmless = new Set(
-  '= <=> < <= > >= and or not isNull isNotNull isnan in coalesce contains startswith endswith concat substring length upper lower trim base64 hash xxhash64 least greatest'.split(
+  '= <=> < <= > >= and or not isNull isNotNull isnan in coalesce contains startswith endswith concat substring length upper lower trim base64 base64Unbroken hash xxhash64 least greatest'.split(
     ' ',
   ),
 )

@@ -1,6 +1,6 @@
 import { EngineError } from '../base/errors.ts'
 import { decodeUtf8, encodeUtf8, equalBytes, Scratch } from '../record/strings.ts'
-import { base64Decode, base64EncodeWords } from './base64.ts'
+import { base64Decode, base64EncodeLines, base64EncodeWords } from './base64.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { asBytes, type BytesValue, scalarCode } from './convert.ts'
 import type { Bound } from './expression.ts'
@@ -122,6 +122,9 @@ const encode64 = (scratch: WordScratch, u8: Uint8Array, offset: number, length: 
   return base64EncodeWords(u8, offset, length, scratch.u8, scratch.words)
 }
 
+const encodeLines = (scratch: Scratch, u8: Uint8Array, offset: number, length: number): number =>
+  base64EncodeLines(u8, offset, length, scratch.reserve(Math.ceil(length / 3) * 4 + 2 * Math.floor(length / 57)))
+
 const newScratch = (cg: CodeBuilder): string => cg.constant(new Scratch())
 
 const boolean = { kind: 'boolean' } as const
@@ -197,6 +200,10 @@ export const stringCodes: Readonly<Record<string, ScalarCode>> = {
     return bytesUnlessNull(cg, node.type, args, scratch, `(${reserve}, ${code})`)
   },
   base64: (cg, node, [value]) => {
+    const scratch = newScratch(cg)
+    return bytesUnlessNull(cg, node.type, [value], scratch, `${cg.constant(encodeLines)}(${scratch}, ${parts(asBytes(cg, value))})`)
+  },
+  base64Unbroken: (cg, node, [value]) => {
     const scratch = cg.constant(new WordScratch())
     return bytesUnlessNull(cg, node.type, [value], scratch, `${cg.constant(encode64)}(${scratch}, ${parts(asBytes(cg, value))})`)
   },

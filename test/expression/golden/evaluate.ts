@@ -9,9 +9,10 @@ import type { Value } from '../../../src/expression/value.ts'
 import { ChainState } from '../../../src/operator/chain-state.ts'
 import { makeContext } from '../../../src/operator/compile-context.ts'
 import { emitExpandWindow } from '../../../src/operator/window.ts'
-import type { StructType } from '../../../src/record/data-type.ts'
+import { field, type StructType, structType, windowType } from '../../../src/record/data-type.ts'
 import { RecordBuffer } from '../../../src/record/record-buffer.ts'
 import { RowLayout } from '../../../src/record/row-layout.ts'
+import { call, col } from '../../support/plans.ts'
 import { goldenValue } from './golden-file.ts'
 
 /** Computes one expression as the engine does, by a generated function; the answers in the form of a golden file. */
@@ -64,21 +65,31 @@ const takeOut = (cg: CodeBuilder, value: Value): string => {
   }
 }
 
+type WindowExpression = Extract<Expression, { kind: 'window' }>
+
 /** The windows of a row, first one first. */
-export const windowsOf = (window: Extract<Expression, { kind: 'window' }>, schema: StructType): ((row: UserRow) => unknown) => {
+export const windowsOf = (window: WindowExpression, schema: StructType): ((row: UserRow) => unknown) => {
+  const compute = overWindows(window, schema, col('window'))
+  return row => (compute(row) as [number, number][]).map(([start, end]) => ({ start, end }))
+}
+
+/** The times of those windows. */
+export const windowTimesOf = (window: WindowExpression, schema: StructType): ((row: UserRow) => unknown) =>
+  overWindows(window, schema, call('windowTime', col('window')))
+
+/** An expression over each window of a row, first one first. */
+const overWindows = (window: WindowExpression, schema: StructType, of: Expression): ((row: UserRow) => unknown[]) => {
   const cg = new CodeBuilder()
   const state = new ChainState(0, () => NOW)
   const spec = { ...window, time: resolveExpression(window.time, schema) }
   cg.line('const found = []')
   cg.open('for (const row of [only]) {')
   const context = { cg, compile: newContext(cg), state, registers: cg.constant(state.registers) }
+  const bound = resolveExpression(of, structType([...schema.fields, field('window', windowType)]))
   emitExpandWindow(context, spec, schema, objectAccessor(cg, schema, 'row'), 'continue', row => {
-    const made = row.column(schema.fields.length)
-    if (made.form !== 'struct') throw new Error('a window is a struct')
-    cg.line(`found.push(${takeOut(cg, made)})`)
+    cg.line(`found.push(${takeOut(cg, compileExpression(cg, bound, row, context.compile))})`)
   })
   cg.close()
   cg.line('return found.reverse()')
-  const compute = cg.build('windows', ['only']).call as (row: UserRow) => [number, number][]
-  return row => compute(row).map(([start, end]) => ({ start, end }))
+  return cg.build('windows', ['only']).call as (row: UserRow) => unknown[]
 }

@@ -22,8 +22,8 @@ A sliding window gives a list of windows.
 
 aggregates.golden.json: cases { name, sql, expression, schema, rows: [[key, value], …], answers: [[key, answer], …], resultType }.
 
-Spark runs with ANSI mode on (its default), session time zone UTC, and spark.sql.chunkBase64String.enabled off (no line breaks in base64).
-Answers are the same in each run.
+Spark runs with ANSI mode on (its default) and session time zone UTC. base64Unbroken is base64 with spark.sql.chunkBase64String.enabled off.
+A window_time stands over the window that it belongs to, and gives a list, too. Answers are the same in each run.
 """
 import base64
 import datetime
@@ -32,6 +32,7 @@ import json
 import logging
 import math
 import os
+import random
 import re
 import struct
 import sys
@@ -48,7 +49,6 @@ spark = (
     .config('spark.ui.enabled', 'false')
     .config('spark.sql.ansi.enabled', 'true')
     .config('spark.sql.session.timeZone', 'UTC')
-    .config('spark.sql.chunkBase64String.enabled', 'false')
     .config('spark.driver.extraJavaOptions', '-Duser.timezone=UTC')
     .config('spark.sql.debug.maxToStringFields', '100')
     .getOrCreate()
@@ -341,6 +341,7 @@ VALUES = {
     'timestamp': [None, 0, -1, 1, 1577836800123456, -8520336000000000, 8835980399123000, -1500000],
 }
 TYPES = list(VALUES)
+INTEGRAL = ['tinyint', 'smallint', 'int', 'bigint']
 
 
 def pairs(a, b, most=14):
@@ -401,6 +402,10 @@ def arithmetic():
         for b in numbers + ['string']:
             if a != b:
                 f.table([a, b], pairs(a, b, 9), [(f'{a} {op} {b}', infix(op, c0, c1)) for op in ['+', '*', '/']])
+    for a in numbers:
+        for b in numbers:
+            if a != b:
+                f.table([a, b], pairs(a, b, 9), [(f'{a} {op} {b}', infix(op, c0, c1)) for op in ['-', '%'] + (['div'] if a in INTEGRAL and b in INTEGRAL else [])])
     for a, b in [('decimal(5,5)', 'decimal(9,4)'), ('decimal(18,4)', 'decimal(4,0)'), ('decimal(9,4)', 'decimal(9,4)'), ('decimal(8,3)', 'decimal(8,0)')]:
         va = [None, '0.00001' if '5,5' in a else '1.5', '-0.99999' if '5,5' in a else '-7.5', '0.5']
         vb = [None, '0', '3', '-7', '1']
@@ -504,6 +509,10 @@ def membership():
         vs = VALUES[t]
         f.table([t, t, t], [(vs[n % len(vs)], vs[(n + 1) % len(vs)], vs[(n * 2) % len(vs)]) for n in range(len(vs) + 1)] + [(vs[-1], vs[-1], vs[-1])], [
             (f'in {t}', call('in', c0, c1, c2, sql='({0} IN ({1}, {2}))')), (f'between {t}', call('between', c0, c1, c2, sql='({0} BETWEEN {1} AND {2})'))])
+    for a, b, c in [('int', 'bigint', 'smallint'), ('int', 'double', 'int'), ('int', 'decimal(10,2)', 'bigint'), ('decimal(10,2)', 'decimal(18,0)', 'int'), ('float', 'double', 'int'), ('string', 'int', 'int'), ('string', 'date', 'string'), ('timestamp', 'date', 'timestamp'), ('date', 'string', 'string'), ('string', 'string', 'double'), ('boolean', 'string', 'boolean'), ('int', 'date', 'int')]:
+        va, vb, vc = VALUES[a], VALUES[b], VALUES[c]
+        f.table([a, b, c], [(va[n % len(va)], vb[(n * 3 + 1) % len(vb)], vc[(n * 2 + 2) % len(vc)]) for n in range(9)], [
+            (f'in {a} {b} {c}', call('in', c0, c1, c2, sql='({0} IN ({1}, {2}))')), (f'between {a} {b} {c}', call('between', c0, c1, c2, sql='({0} BETWEEN {1} AND {2})'))])
     f.table(['string'], [(v,) for v in [None, '', 'a', 'b', 'é', '🙂']], [('in texts', call('in', c0, s('a'), s('🙂'), s(''), sql='({0} IN ({1}, {2}, {3}))'))])
     f.table(['double'], [(v,) for v in VALUES['double']], [('in nan and zero', call('in', c0, lit(NAN, 'double'), lit(0.0, 'double'), sql='({0} IN ({1}, {2}))')), ('double between', call('between', c0, lit(-1.0, 'double'), lit(INF, 'double'), sql='({0} BETWEEN {1} AND {2})'))])
     return f
@@ -529,6 +538,15 @@ def strings():
     for pattern in ['', '%', '_', 'a%', '%b', 'a_b', '%b%', 'a\\%b', 'a\\_b', '_%_', 'abc', '%%', 'a🙂b', '.*', '%\n%', 'a\\\\b', 'a%c', '__']:
         f.table(['string'], [(v,) for v in subjects], [(f'like {json.dumps(pattern)}', call('like', c0, s(pattern), sql='({0} LIKE {1})'))])
     f.table(['string'], [(v,) for v in subjects], [("like with escape /", call('like', c0, s('a/%b'), s('/'), sql='({0} LIKE {1} ESCAPE {2})')), ('like null', call('like', c0, NULL, sql='({0} LIKE {1})')), ('not like', call('not', call('like', c0, s('a%'), sql='({0} LIKE {1})'), sql='(NOT {0})'))])
+    for pattern in ['a\\', 'a\\b', '\\a%', '%\\', '\\\\', '\\%', '_🙂_', '%é', '[a-z]%', '^a', 'a$']:
+        f.table(['string'], [(v,) for v in subjects], [(f'like more {json.dumps(pattern)}', call('like', c0, s(pattern), sql='({0} LIKE {1})'))])
+    for pattern, escape in [('a#%b', '#'), ('a##b', '#'), ('a#b', '#'), ('a#', '#'), ('a%%b', '%'), ('a__b', '_'), ('a\\%', '#')]:
+        f.table(['string'], [(v,) for v in subjects + ['a#b', 'a%', 'a\\%']], [(f'like {json.dumps(pattern)} escape {escape}', call('like', c0, s(pattern), s(escape), sql='({0} LIKE {1} ESCAPE {2})'))])
+    for t in ['tinyint', 'smallint', 'bigint', 'float', 'double', 'boolean', 'decimal(10,2)', 'date', 'timestamp', 'binary']:
+        f.table([t], [(v,) for v in VALUES[t]], [(f'lower of {t}', call('lower', c0)), (f'like of {t}', call('like', c0, s('%1%'), sql='({0} LIKE {1})')), (f'substring of {t} to the end', call('substring', c0, i(2))), (f'trim of {t}', call('trim', c0))])
+    f.table(['string', 'bigint', 'string'], [('hello', 2, '3'), ('hello', None, '1'), ('hello', 4294967297, '1'), ('hello', 1, 'x'), (None, 1, '1')], [('substring by a bigint', call('substring', c0, c1)), ('substring by a string', call('substring', c0, c2)), ('substring by both', call('substring', c0, c2, c1))])
+    f.table(['string', 'int', 'string'], [('a', 1, 'b'), (None, 1, 'b'), ('', None, '')], [('concat of three', call('concat', c0, c1, c2)), ('concat of five', call('concat', c2, s('🙂'), c1, c0, lit(1.5, 'double')))])
+    f.table(['string', 'int', 'string'], [('abc', 1, 'b')], [('length of two', call('length', c0, c1)), ('upper of nothing', call('upper')), ('like an int', call('like', c0, c1, sql='({0} LIKE {1})'))])
     f.table(['string', 'string'], [('abc', 'a%'), ('abc', '_'), (None, 'a'), ('a', None), ('a%', 'a\\%'), ('', ''), ('ab', 'a_'), ('a', 'a\\'), ('a', 'a\\b')], [('like column', call('like', c0, c1, sql='({0} LIKE {1})'))])
     return f
 
@@ -537,14 +555,21 @@ def encoding():
     f = Family('encoding')
     blobs = [None, b'', b'a', b'ab', b'abc', b'abcd', bytes(range(256)), b'\xff\xfe', 'grün🙂'.encode(), b'x' * 100]
     f.table(['binary'], [(b,) for b in blobs], [('base64', call('base64', c0)), ('unbase64 of base64', call('unbase64', call('base64', c0)))])
+    sizes = [(bytes(n % 251 for n in range(size)),) for size in [55, 56, 57, 58, 59, 60, 113, 114, 115, 171, 172, 500]]
+    f.table(['binary'], sizes, [('base64 by lines', call('base64', c0)), ('unbase64 of lines', call('unbase64', call('base64', c0)))])
+    spark.conf.set('spark.sql.chunkBase64String.enabled', 'false')
+    f.table(['binary'], [(b,) for b in blobs] + sizes, [('base64 unbroken', call('base64Unbroken', c0, sql='base64({0})'))])
+    spark.conf.unset('spark.sql.chunkBase64String.enabled')
     f.table(['string'], [(t,) for t in ['', 'hello', 'grün', None]], [('base64 of string', call('base64', c0))])
+    for t in ['int', 'boolean', 'double', 'date', 'timestamp']:
+        f.table([t], [(v,) for v in VALUES[t][:3]], [(f'base64 of {t}', call('base64', c0)), (f'unbase64 of {t}', call('unbase64', c0))])
     f.table(['string'], [(t,) for t in [None, '', 'YQ==', 'YWI=', 'YWJj', 'YQ', 'YWI', 'YW Jj', 'YWJj\r\nYWJj', '====', 'Y', 'YQ=', '_-8=', '+/8=', '@@@@', 'YWJj!', 'YWJ=Yg==', 'ÄÖ==', 'YQ===', '=YQ=', 'YR==']], [('unbase64', call('unbase64', c0)), ('length of unbase64', call('length', call('unbase64', c0)))])
     return f
 
 
 JSON_TEXTS = [None, '', ' ', '{}', '{"a":1,"b":"x"}', '{"a":1}', '{"b":"x","a":1}', '{"a":1,"b":"x","c":[1,{"z":2}],"d":{"e":null}}', '{"a":"1","b":2}', '{"a":1.5,"b":true}', '{"a":1.0,"b":null}', '{"a":null,"b":""}',
     '{"a":2147483648,"b":"x"}', '{"a":-2147483648,"b":"x"}', '{"a":1e2,"b":1e2}', '{"a":01,"b":"x"}', '{"a":1,"b":"x"', '{"a":1,"b":"x"}}', '{"a":1,"b":"x"} trailing', '{"a":1,}', "{'a':1,'b':'x'}", '{a:1}', 'null', '1', '"text"', '[]', '[{"a":1,"b":"x"}]', '[{"a":1},{"a":2}]', 'true',
-    '{"a":1,"a":2,"b":"x"}', '{"A":1,"B":"x"}', '{"a":1,"b":"\\u00e9\\n\\t\\"\\\\\\/"}', '{"a":1,"b":"\\ud83d\\ude42"}', '{"a":1,"b":"\\ud83d"}', '{"a":1,"b":"grün 🙂"}', '{"a":1,"b":{"x": 1, "y":[true , null]}}', '{"a":1,"b":[1, 2]}', '{"a":1,"b":12345678901234567890.12}', '  {"a" : 1 , "b" : "x" }  ', '{"a":1,"b":"x\ny"}', '{"a":+1}', '{"a":.5}', '{"a":1 /* c */}', '{"a":-0,"b":-0}', '{"a":true,"b":"x"}', '{"a":[1],"b":"x"}', '{"a":{"x":1},"b":"x"}', '{"":1,"a":3}', 'not json', '{"a":1,"b":"\\x"}', '{"a":99999999999999999999,"b":"y"}', '\ufeff{"a":1}']
+    '{"a":1,"a":2,"b":"x"}', '{"A":1,"B":"x"}', '{"a":1,"b":"\\u00e9\\n\\t\\"\\\\\\/"}', '{"a":1,"b":"\\ud83d\\ude42"}', '{"a":1,"b":"\\ud83d"}', '{"a":1,"b":"grün 🙂"}', '{"a":1,"b":{"x": 1, "y":[true , null]}}', '{"a":1,"b":[1, 2]}', '{"a":1,"b":12345678901234567890.12}', '  {"a" : 1 , "b" : "x" }  ', '{"a":1,"b":"x\ny"}', '{"a":+1}', '{"a":.5}', '{"a":1 /* c */}', '{"a":-0,"b":-0}', '{"a":true,"b":"x"}', '{"a":[1],"b":"x"}', '{"a":{"x":1},"b":"x"}', '{"":1,"a":3}', 'not json', '{"a":1,"b":"\\x"}', '{"a":99999999999999999999,"b":"y"}', '\ufeff{"a":1}', '{"a":1,"b":"it\\\'s"}', "{'a':1,'b':'it\\'s'}", '{"a":1,"b":"\\u12"}', '{"a":1,"b":"\\u00e"}', '{"a":1,"b":"x\\"}', '{"a":1,"b\\u0061":"x"}', '{"\\u0061":1,"b":"x"}', '{"\\x":1,"a":2,"b":"x"}', '{"a":1,"b":"tab\there"}', '{"a":1,"b":"x"}{"a":2}', '{"a":1,"b":"x"}\n', '\n{"a":1,\n"b":"x"}', '{"a":1;"b":"x"}', '{"a" 1}', '{"a":}', '{:1}', '{"a":1 "b":"x"}', '[1]', '[{"a":1,"b":"x"},2]', '[{"a":1,"b":"x"}', '[[{"a":1}]]', '{"a":0x1}', '{"a":1L}', '{"a":"0x1"}', '{"a":"","b":""}', '{"a":" 1 "}', '{"a":"1.0"}', '{"b":nul}', '{"b":truee}', '{"a":1,"b":"x"} {']
 
 
 def from_jsons():
@@ -555,8 +580,12 @@ def from_jsons():
         ('field of from_json', E(f'from_json(c0, \'a int, b string\').a', {'kind': 'field', 'child': from_json(c0, flat).json, 'name': 'a'})),
         ('is null of from_json', call('isNull', from_json(c0, flat), sql='({0} IS NULL)'))])
     f.table(['string'], rows[:20], [('corrupt record column', from_json(c0, 'struct<a:int,b:string,_corrupt_record:string>'))])
+    f.table(['string'], rows[20:], [('corrupt record column, more', from_json(c0, 'struct<a:int,b:string,_corrupt_record:string>'))])
+    f.table(['string'], rows, [('corrupt record first, by another name', from_json(c0, 'struct<bad:string,b:string,a:int>', {'columnNameOfCorruptRecord': 'bad'})), ('one field', from_json(c0, 'struct<a:string>')), ('corrupt record alone', from_json(c0, 'struct<_corrupt_record:string>')), ('corrupt record failfast', from_json(c0, 'struct<a:int,_corrupt_record:string>', {'mode': 'FAILFAST'}))])
     nested = 'struct<id:bigint,p:struct<x:double,q:struct<s:string,t:boolean>>>'
     f.table(['string'], [(t,) for t in [None, '{}', '{"id":1}', '{"id":1,"p":{}}', '{"id":1,"p":null}', '{"id":1,"p":{"x":1,"q":{"s":"v","t":true}}}', '{"p":{"q":{"t":false,"s":"🙂"},"x":-1.5e3},"id":9007199254740993}', '{"id":1,"p":5}', '{"id":1,"p":[1]}', '{"id":1,"p":{"x":"1","q":{"s":1,"t":"true"}}}', '{"id":1,"p":{"x":2,"q":[]}}', '{"id":9223372036854775807,"p":{"x":1e400}}', '{"id":9223372036854775808,"p":{"x":3}}', '{"id":1,"p":{"x":"NaN"}}', '{"id":1,"p":{"x":NaN,"q":{"s":"a"}}}', '{"id":1,"p":{"x":"Infinity"}}', '{"id":1,"p":{"x":-Infinity}}', '{"id":1,"p":{"q":{"s":{"raw": 1},"t":null}}}', '{"id":1,"p":{"x":1}', '{"id":1,"unknown":{"p":{"x":1}},"p":{"x":2,"more":[[]]}}', '{"id":"1"}', '{"id":1.0}', '{"id":1e2}']], [('nested', from_json(c0, nested)), ('nested failfast', from_json(c0, nested, {'mode': 'FAILFAST'}))])
+    deep = 'struct<a:struct<b:struct<c:struct<d:int>>>,e:struct<f:string,g:bigint>,_corrupt_record:string>'
+    f.table(['string'], [(t,) for t in ['{"a":{"b":{"c":{"d":1}}},"e":{"f":"x","g":2}}', '{"a":{"b":{"c":{"d":"1"}}},"e":{"f":"x","g":2}}', '{"a":{"b":{"c":null}},"e":null}', '{"a":{"b":[{"c":{"d":1}}]},"e":{"g":1.5,"f":[1]}}', '{"a":{"b":{"c":{"d":1}}', '{"e":{"g":"x","f":"y"},"a":{}}', '{"e":{"f":{"f":{"f":1}}}}', None, '[]', '{"e":[{"f":"x"}]}']], [('deep', from_json(c0, deep)), ('deep failfast', from_json(c0, deep.replace(',_corrupt_record:string', ''), {'mode': 'FAILFAST'})), ('field of deep', E("from_json(c0, 'a struct<b:struct<c:int>>').a.b.c", {'kind': 'field', 'child': {'kind': 'field', 'child': {'kind': 'field', 'child': from_json(c0, 'struct<a:struct<b:struct<c:int>>>').json, 'name': 'a'}, 'name': 'b'}, 'name': 'c'}))])
     for kind, texts in {
         'boolean': ['true', 'false', 'null', '"true"', '1', '0', '"x"'],
         'tinyint': ['127', '128', '-128', '1.0', '"1"', 'true', '-0', '300', '1e1'],
@@ -599,6 +628,10 @@ def hashes():
     for t in TYPES:
         vs = list(VALUES[t]) + ({'string': TEXTS[1:] + ['x' * n for n in (3, 4, 5, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 100)], 'binary': [bytes(range(n)) for n in (3, 4, 7, 8, 31, 32, 33, 64)] + [b'\xff' * 37]}.get(t, []))
         f.table([t], [(v,) for v in vs], [(f'hash {t}', call('hash', c0)), (f'xxhash64 {t}', call('xxhash64', c0))])
+    wide = ['boolean', 'tinyint', 'smallint', 'float', 'double', 'decimal(10,2)', 'date', 'timestamp', 'binary']
+    every = [col(f'c{n}') for n in range(len(wide))]
+    f.table(wide, [tuple(VALUES[t][n % len(VALUES[t])] for t in wide) for n in range(14)], [('hash of all kinds', call('hash', *every)), ('xxhash64 of all kinds', call('xxhash64', *every))])
+    f.table(['struct<x:int,y:struct<z:string,u:bigint>>'], [(v,) for v in [None, {'x': 1, 'y': {'z': 'a', 'u': 5}}, {'x': None, 'y': {'z': None, 'u': None}}, {'x': 1, 'y': {'z': None, 'u': 5}}]], [('hash of a nested struct', call('hash', c0)), ('xxhash64 of a nested struct', call('xxhash64', c0))])
     f.table(['decimal(30,5)'], [(v,) for v in [None, '0.00000', '1.00000', '-1.00000', '1234567890123456789012345.67890']], [('hash decimal(30,5)', call('hash', c0)), ('xxhash64 decimal(30,5)', call('xxhash64', c0))])
     f.table(['int', 'string', 'bigint'], [(1, 'a', 2), (None, 'a', 2), (1, None, None), (None, None, None), (0, '', 0)], [('hash of three', call('hash', c0, c1, c2)), ('xxhash64 of three', call('xxhash64', c0, c1, c2)), ('hash of struct', call('hash', struct_of(c0, c1))), ('xxhash64 of struct', call('xxhash64', struct_of(c0, c1, c2))), ('hash of null', call('hash', NULL)), ('hash then mod', infix('%', call('hash', c1), i(10)))])
     return f
@@ -620,6 +653,11 @@ def numeric():
         rows = [(v,) for v in vs]
         f.table([t], rows, [(f'round {t}', call('round', c0))] + [(f'round {t} {d}', call('round', c0, i(d))) for d in ([2, 1, -1, -2, -3, 20] if t in ('double', 'decimal(10,2)') else [2, -1, -2])])
         f.table([t], rows, [(f'floor {t}', call('floor', c0)), (f'ceil {t}', call('ceil', c0))])
+    for t, vs in {'decimal(18,6)': [None, '0.000000', '0.500000', '-0.500000', '123456789012.345678', '999999999999.999999', '-2.500000', '0.000005', '0.0000045'[:8], '1.234565'], 'decimal(18,18)': [None, '0.500000000000000000', '0.999999999999999999', '-0.000000000000000001'], 'decimal(5,0)': [None, '5', '15', '25', '-5', '-15', '99999', '14999']}.items():
+        f.table([t], [(v,) for v in vs], [(f'round {t}', call('round', c0))] + [(f'round {t} {d}', call('round', c0, i(d))) for d in [1, 5, 6, 17, -1, -3, -5, -20]] + [(f'floor {t}', call('floor', c0)), (f'ceil {t}', call('ceil', c0))])
+    f.table(['bigint'], [(v,) for v in [9223372036854775807, -9223372036854775808, 9223372036854775804, 5000000000000000000, 15, -25]], [(f'round of large {d}', call('round', c0, i(d))) for d in [0, -1, -2, -18, -19, -20]])
+    f.table(['double'], [(v,) for v in [1e300, 123456789.123456789, 0.1 + 0.2, 1e-300, 2.5e15, 1.7976931348623157e308, -0.4, 0.4]], [(f'round of extremes {d}', call('round', c0, i(d))) for d in [0, 5, 15, 300, -5, -308, -400]])
+    f.table(['int', 'bigint', 'decimal(10,2)', 'double'], [(1, 2, '1.50', 0.5), (None, 2, None, NAN), (None, None, None, None), (7, -7, '-7.00', -INF)], [('least of four kinds', call('least', c0, c1, c2, c3)), ('greatest of four kinds', call('greatest', c0, c1, c2, c3)), ('greatest of decimal and bigint', call('greatest', c2, c1)), ('greatest with a null', call('greatest', c0, NULL, c1)), ('least of one', call('least', c0)), ('greatest of int and string', call('greatest', c0, s('9')))])
     f.table(['string'], [('1.5',), (None,), ('x',)], [('round string', call('round', c0))])
     return f
 
@@ -645,6 +683,15 @@ def times():
         f.cases.append({'name': f'window {size} s every {slide} s from {start} s', 'sql': sql,
             'expression': {'kind': 'window', 'time': c0.json, 'sizeMicros': int(size * SECOND), 'slideMicros': int(slide * SECOND), 'startMicros': int(start * SECOND)},
             'schema': [['c0', 'timestamp', True]], 'rows': [[t] for t in inputs], 'answers': answers, 'resultType': kind})
+    for size, slide, start in [(10, 10, 0), (10, 5, 2), (0.01, 0.01, 0)]:
+        sql = f'window(c0, {text(size)}, {text(slide)}, {text(start)})'
+        shape = {'kind': 'window', 'time': c0.json, 'sizeMicros': int(size * SECOND), 'slideMicros': int(slide * SECOND), 'startMicros': int(start * SECOND)}
+        answers = []
+        for t in inputs:
+            rows = spark.sql(f"SELECT unix_micros(window_time(w)) AS e FROM (SELECT {sql} AS w FROM VALUES ({sql_value(t, 'timestamp')}) AS t(c0)) ORDER BY w.start").collect()
+            answers.append([encode(r.e, 'bigint') for r in rows])
+        f.cases.append({'name': f'window_time {size} s every {slide} s from {start} s', 'sql': f'window_time({sql})', 'expression': {'kind': 'call', 'name': 'windowTime', 'args': [shape]},
+            'schema': [['c0', 'timestamp', True]], 'rows': [[t] for t in inputs], 'answers': answers, 'resultType': 'timestamp'})
     for seed in [0, 1, 42, -1, 123456789012345, 2147483648]:
         rows = spark.range(0, 20, 1, 1).selectExpr(f'rand({seed}) AS r').collect()
         f.cases.append({'name': f'rand({seed})', 'sql': f'rand({seed})', 'expression': call('rand', lit(seed, 'bigint')).json, 'schema': [['c0', 'bigint', False]],
@@ -702,10 +749,91 @@ def aggregates():
     return f
 
 
+class RandomExpressions:
+    """Trees of everything above, by a seed: what stands well alone may still fall inside something else."""
+
+    COLUMNS = ['boolean', 'int', 'bigint', 'double', 'decimal(10,2)', 'string', 'date', 'timestamp', 'smallint', 'float', 'binary']
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def value(self, of):
+        r = self.random
+        if r.random() < 0.2:
+            return None
+        small = {'boolean': lambda: r.random() < 0.5, 'int': lambda: r.randint(-9, 9), 'bigint': lambda: r.randint(-99, 99), 'smallint': lambda: r.randint(-9, 9),
+            'double': lambda: r.randint(-40, 40) / 8, 'float': lambda: r.randint(-40, 40) / 8, 'decimal(10,2)': lambda: f'{r.randint(-999, 999) / 100:.2f}', 'string': lambda: r.choice(['', 'a', 'Abc', ' x ', '12', '-3', '1.5', 'true', 'grün', '🙂']),
+            'date': lambda: r.randint(-400, 20000), 'timestamp': lambda: r.randint(-10**6, 10**6) * 1_234_567, 'binary': lambda: bytes(r.randint(0, 255) for _ in range(r.randint(0, 4)))}
+        if of in small and (of not in VALUES or r.random() < 0.8):
+            return small[of]()
+        return r.choice(VALUES[of])
+
+    def leaf(self, of):
+        if self.random.random() < 0.25 and of != 'binary':
+            return lit(self.value(of), of)
+        return col(f'c{self.COLUMNS.index(of)}')
+
+    def tree(self, of, depth):
+        if depth == 0:
+            return self.leaf(of)
+        r, sub = self.random, lambda t: self.tree(t, depth - 1 - (self.random.random() < 0.4 and depth > 1))
+        number = lambda: sub(r.choice(['int', 'bigint', 'double', 'decimal(10,2)', 'smallint', 'float']))  # noqa: E731
+        anything = lambda: sub(r.choice(self.COLUMNS))  # noqa: E731
+        general = [
+            lambda: case([(sub('boolean'), sub(of))], sub(of) if r.random() < 0.7 else None),
+            lambda: call('coalesce', sub(of), sub(of)),
+            lambda: cast(sub(of), of),
+        ]
+        comparable = r.choice([t for t in self.COLUMNS if t != 'boolean'])
+        making = {
+            'boolean': [
+                lambda: infix(r.choice(['=', '<', '<=', '>', '>=', '<=>']), sub(comparable), sub(comparable)), lambda: infix(r.choice(['<', '=', '>=']), number(), number()),
+                lambda: infix(r.choice(['and', 'or']), sub('boolean'), sub('boolean')), lambda: call('not', sub('boolean'), sql='(NOT {0})'), lambda: call('isNull', anything(), sql='({0} IS NULL)'),
+                lambda: call('in', sub(comparable), sub(comparable), sub(comparable), sql='({0} IN ({1}, {2}))'), lambda: call('between', number(), number(), number(), sql='({0} BETWEEN {1} AND {2})'),
+                lambda: call('like', sub('string'), s(r.choice(['%', 'a%', '_', '%1%', '_b%'])), sql='({0} LIKE {1})'), lambda: call(r.choice(['contains', 'startswith', 'endswith']), sub('string'), sub('string'))],
+            'int': [
+                lambda: cast(infix(r.choice(['+', '-', '*', '%']), sub('int'), sub(r.choice(['int', 'smallint']))), 'int'), lambda: call('length', sub(r.choice(['string', 'binary']))), lambda: call('hash', anything(), anything()),
+                lambda: cast(sub(r.choice(['bigint', 'double', 'decimal(10,2)', 'smallint', 'boolean'])), 'int'), lambda: try_cast(sub('string'), 'int'), lambda: call('abs', sub('int')), lambda: call(r.choice(['least', 'greatest']), sub('int'), sub('int')),
+                lambda: call('round', sub('int'), i(r.choice([0, -1, 1])))],
+            'smallint': [lambda: cast(sub('int'), 'smallint'), lambda: try_cast(sub('string'), 'smallint'), lambda: call('negative', sub('smallint'), sql='(- {0})'), lambda: infix(r.choice(['+', '*', '-', '%']), sub('smallint'), sub('smallint'))],
+            'bigint': [
+                lambda: infix(r.choice(['+', '-', '*', '%', 'div']), sub('bigint'), sub(r.choice(['bigint', 'int']))), lambda: call('xxhash64', anything(), anything()), lambda: cast(sub(r.choice(['double', 'decimal(10,2)', 'timestamp', 'int'])), 'bigint'),
+                lambda: call(r.choice(['floor', 'ceil']), sub('double')), lambda: call('unixMillis', sub('timestamp'), sql='unix_millis({0})'), lambda: call(r.choice(['least', 'greatest']), sub('bigint'), sub('bigint'), sub('int'))],
+            'double': [
+                lambda: infix(r.choice(['+', '-', '*', '/', '%']), sub('double'), number()), lambda: infix('/', number(), sub('double')), lambda: cast(number(), 'double'), lambda: call('round', sub('double'), i(r.choice([0, 1, 2, -1]))),
+                lambda: try_cast(sub('string'), 'double'), lambda: call(r.choice(['least', 'greatest']), sub('double'), sub('float')), lambda: call('abs', sub('double')), lambda: cast(sub('timestamp'), 'double')],
+            'float': [lambda: cast(sub('double'), 'float'), lambda: infix(r.choice(['+', '*', '-']), sub('float'), sub('float')), lambda: call('negative', sub('float'), sql='(- {0})')],
+            'decimal(10,2)': [
+                lambda: cast(infix(r.choice(['+', '-', '*', '/', '%']), sub('decimal(10,2)'), sub(r.choice(['decimal(10,2)', 'int', 'smallint']))), 'decimal(10,2)'), lambda: cast(number(), 'decimal(10,2)'), lambda: try_cast(sub('string'), 'decimal(10,2)'),
+                lambda: cast(call('round', sub('decimal(10,2)'), i(r.choice([0, 1, -1]))), 'decimal(10,2)'), lambda: call('abs', sub('decimal(10,2)')), lambda: call('negative', sub('decimal(10,2)'), sql='(- {0})')],
+            'string': [
+                lambda: call('concat', sub('string'), anything()), lambda: call('substring', sub('string'), sub('int'), sub('int')), lambda: call(r.choice(['upper', 'lower', 'trim']), sub('string')),
+                lambda: cast(sub(r.choice(['boolean', 'int', 'bigint', 'double', 'decimal(10,2)', 'date', 'timestamp', 'float', 'smallint'])), 'string'), lambda: call('base64', sub('binary')),
+                lambda: to_json(struct_of(*[col(f'c{n}') for n in r.sample(range(len(self.COLUMNS)), 3)])), lambda: call(r.choice(['least', 'greatest']), sub('string'), sub('string')),
+                lambda: call('nullif', sub('string'), sub('string')), lambda: call('if', sub('boolean'), sub('string'), sub('string'))],
+            'binary': [lambda: cast(sub('string'), 'binary'), lambda: call('unbase64', call('base64', sub('binary'))), lambda: call('substring', sub('binary'), i(r.choice([1, 2, -1]))), lambda: call('concat', sub('binary'), sub('binary'))],
+            'date': [lambda: cast(sub('timestamp'), 'date'), lambda: try_cast(sub('string'), 'date'), lambda: call(r.choice(['least', 'greatest']), sub('date'), sub('date'))],
+            'timestamp': [lambda: cast(sub('date'), 'timestamp'), lambda: call('timestampSeconds', sub('int'), sql='timestamp_seconds({0})'), lambda: call('timestampMillis', sub('bigint'), sql='timestamp_millis({0})'), lambda: cast(sub('int'), 'timestamp'), lambda: call('least', sub('timestamp'), sub('date'))],
+        }[of]
+        return r.choice(making if r.random() < 0.8 else general)()
+
+    def case_into(self, f, name):
+        of = self.random.choice(self.COLUMNS)
+        tree = self.tree(of, self.random.choice([2, 3, 3, 4]))
+        f.table(self.COLUMNS, [tuple(self.value(t) for t in self.COLUMNS) for _ in range(6)], [(name, tree)], [True] * len(self.COLUMNS))
+
+
+def randoms():
+    f = Family('random')
+    for seed in range(int(os.environ.get('FROM', '0')), int(os.environ.get('TO', '250'))):
+        RandomExpressions(seed).case_into(f, f'seed {seed}')
+    return f
+
+
 if __name__ == '__main__':
     folder = sys.argv[1]
     wanted = sys.argv[2:]
-    for make in [boolean, conditional, membership, strings, encoding, hashes, to_jsons, times, numeric, from_jsons, arithmetic, comparison, casts, try_casts, aggregates]:
+    for make in [boolean, conditional, membership, strings, encoding, hashes, to_jsons, times, numeric, from_jsons, arithmetic, comparison, casts, try_casts, aggregates, randoms]:
         if not wanted or make.__name__ in wanted:
             make().write(folder)
     spark.stop()
