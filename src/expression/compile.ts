@@ -251,31 +251,34 @@ const compileCall = (cg: CodeBuilder, expression: Extract<Bound, { kind: 'call' 
       const emit = scalarCodes[name]
       if (emit === undefined) throw new Error(`no code for ${name}`)
       if (name === 'in' && args.some((arg, i) => i > 0 && mayFail(arg))) return compileLazyIn(cg, expression, compile)
-      if (args.length === 2 && bothOrNull.has(name)) return emit(cg, expression, compilePair(cg, args, dividing.has(name), compile))
+      if (dividing.has(name)) return emit(cg, expression, compileInTurn(cg, [...args].reverse(), compile).reverse())
+      if (allOrNull.has(name)) return emit(cg, expression, compileInTurn(cg, args, compile))
       return emit(cg, expression, args.map(compile))
     }
   }
 }
 
-/** Calls that are null as soon as the side computed first is: then the other side is not computed, and so cannot fail. */
-const bothOrNull = new Set(['=', '<', '<=', '>', '>=', '+', '-', '*', '/', '%', 'div'])
+/** Calls that are null as soon as an argument is, looked at in turn: then the others are not computed, and so cannot fail. */
+const allOrNull = new Set('= < <= > >= + - * contains startswith endswith like substring'.split(' '))
 
 /** These look at the right side first. */
 const dividing = new Set(['/', '%', 'div'])
 
-const compilePair = (cg: CodeBuilder, args: readonly Bound[], rightFirst: boolean, compile: (e: Bound) => Value): Value[] => {
-  const [first, second] = rightFirst ? [args[1], args[0]] : args
-  const a = compile(first)
-  let b: Value
-  if (a.isNull === 'false' || !mayFail(second)) b = compile(second)
-  else {
-    const target = new Target(cg, second.type)
-    cg.open(`if (!${a.isNull}) {`)
-    target.assign(compile(second))
-    cg.close()
-    b = target.value()
-  }
-  return rightFirst ? [b, a] : [a, b]
+const compileInTurn = (cg: CodeBuilder, args: readonly Bound[], compile: (e: Bound) => Value): Value[] => {
+  let isNull = 'false'
+  return args.map(arg => {
+    let value: Value
+    if (isNull === 'false' || !mayFail(arg)) value = compile(arg)
+    else {
+      const target = new Target(cg, arg.type)
+      cg.open(`if (!${isNull}) {`)
+      target.assign(compile(arg))
+      cg.close()
+      value = target.value()
+    }
+    isNull = either(isNull, value.isNull)
+    return value
+  })
 }
 
 /** The list of an `in` is computed up to what equals the value, if something in it may fail. */

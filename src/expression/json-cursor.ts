@@ -130,8 +130,12 @@ export class JsonCursor {
         return
       }
       if (c === 92) {
+        // Also where nobody wants the string: what does not escape anything is malformed.
         this.escaped = true
-        at++
+        if (u8[++at] === 117) {
+          this.#hex(at + 1)
+          at += 4
+        } else if (ESCAPES[u8[at]] === 0) this.fail()
       } else if (c < 32) {
         this.fail()
       }

@@ -4,7 +4,7 @@ import { EngineError } from '../../src/base/errors.ts'
 import type { UserRow } from '../../src/expression/object-codec.ts'
 import { resolveAggregate, resolveExpression } from '../../src/expression/resolve.ts'
 import { typeName } from '../../src/record/data-type.ts'
-import { overObjects, overRecords, windowsOf } from './golden/evaluate.ts'
+import { overObjects, overRecords, windowsOf, windowTimesOf } from './golden/evaluate.ts'
 import { decodeExpression, type GoldenCase, goldenSchema, readGolden, userRow } from './golden/golden-file.ts'
 
 // Goal: every expression gives what Spark gives, with Spark's type, and fails where Spark fails. Method: tables that Spark answered
@@ -62,9 +62,18 @@ const check = (golden: GoldenCase, known: ReadonlySet<string>): void => {
     expect(rows.map(windowsOf(expression, schema))).toEqual(golden.answers)
     return
   }
+  if (expression.kind === 'call' && expression.name === 'windowTime' && expression.args[0].kind === 'window') {
+    expect(rows.map(windowTimesOf(expression.args[0], schema))).toEqual(golden.answers)
+    return
+  }
   let bound: ReturnType<typeof resolveExpression>
+  let evaluations: [string, (row: UserRow) => unknown][]
   try {
     bound = resolveExpression(expression, schema)
+    evaluations = [
+      ['objects', overObjects(bound, schema)],
+      ['records', overRecords(bound, schema)],
+    ]
   } catch (error) {
     // What fails for every row that is no null may as well be refused before the first.
     const onlyNulls = (row: readonly unknown[]): boolean => row.every(value => value === null)
@@ -72,10 +81,7 @@ const check = (golden: GoldenCase, known: ReadonlySet<string>): void => {
     throw error
   }
   expect(typeName(bound.type)).toBe(golden.resultType)
-  for (const [label, evaluate] of [
-    ['objects', overObjects(bound, schema)],
-    ['records', overRecords(bound, schema)],
-  ] as const) {
+  for (const [label, evaluate] of evaluations) {
     const different = compare(golden, rows, evaluate, known)
     if (different.length > 0) throw new Error(`over ${label}:\n${different.join('\n')}`)
   }
