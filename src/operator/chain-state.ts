@@ -35,8 +35,10 @@ export class ChainState {
   /** Called by generated code when the arrival of the rows that it puts out changes. */
   onRun: () => void = () => {}
   readonly #clock: () => number
+  readonly #partition: number
 
-  constructor(watermarkCount: number, clock: () => number) {
+  constructor(watermarkCount: number, clock: () => number, partition = 0) {
+    this.#partition = partition
     this.watermarkCount = watermarkCount
     this.registers = new Float64Array(WATERMARKS + WATERMARK_STRIDE * Math.max(1, watermarkCount))
     this.#clock = clock
@@ -51,9 +53,9 @@ export class ChainState {
     return this.mode === 'realTime' ? this.#clock() : this.batchTimeMicros
   }
 
-  /** The generator behind one `rand()` of the chain; with a seed the same numbers in every run. */
+  /** The generator behind one `rand()` of the chain; with a seed the same numbers in every run, but others in each partition, as in Spark. */
   random(seed: number | null): RandomSource {
-    return new XorShiftRandom(seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
+    return new XorShiftRandom(seed === null ? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER) : seed + this.#partition)
   }
 
   resetEventTimes(index: number): void {

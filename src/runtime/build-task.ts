@@ -40,7 +40,7 @@ export const buildTask = (
   environment: TaskEnvironment,
 ): { task: Task; sources: readonly string[]; timed: boolean } => {
   const watermarks = spec.ops.filter(op => op.kind === 'watermark')
-  const state = new ChainState(watermarks.length, environment.clock)
+  const state = new ChainState(watermarks.length, environment.clock, spec.partition)
   const outputLayout = RowLayout.of(spec.outputSchema)
   const opening: Ticket<void>[] = []
 
