@@ -40,12 +40,12 @@ export class EpochCycle {
           await this.#availableNow()
           return
         case 'default':
-          if (!(await this.#microBatch(null, false))) await control.pause(POLLING_MILLIS)
+          if (!(await this.#microBatch(null, false))) await control.pauseUnder(trigger, POLLING_MILLIS)
           break
         case 'processingTime':
           await this.#microBatch(null, false)
           if (trigger.intervalMillis > 0) await control.pauseUntilNext(trigger.intervalMillis)
-          else if (!log.watermarkMoved) await control.pause(POLLING_MILLIS)
+          else if (!log.watermarkMoved) await control.pauseUnder(trigger, POLLING_MILLIS)
           break
         case 'realTime':
           if (log.replay !== null) await this.#microBatch(null, false)

@@ -79,6 +79,11 @@ export class RunControl {
     if (this.#flushRequests === this.#flushesAnswered) await this.pause(millis)
   }
 
+  /** The same; and not at all if the trigger is no longer the one under which the wait was decided on. */
+  async pauseUnder(trigger: Trigger, millis: number): Promise<void> {
+    if (this.#trigger === trigger) await this.pause(millis)
+  }
+
   /** Waits on the query's clock; only a stop ends it early. */
   async sleep(millis: number): Promise<void> {
     for (const until = this.#clock.now() + millis * 1000; !this.#stopping && this.#clock.now() < until; ) await this.#until(until)
