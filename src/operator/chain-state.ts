@@ -53,7 +53,7 @@ export class ChainState {
     return this.mode === 'realTime' ? this.#clock() : this.batchTimeMicros
   }
 
-  /** The generator behind one `rand()` of the chain; with a seed the same numbers in every run, but others in each partition, as in Spark. */
+  /** The generator behind one `rand()`; with a seed the same numbers in every run, but others in each partition, as in Spark. */
   random(seed: number | null): RandomSource {
     return new XorShiftRandom(seed === null ? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER) : seed + this.#partition)
   }

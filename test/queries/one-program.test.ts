@@ -10,8 +10,8 @@ import { within } from '../support/within.ts'
 /**
  * One program, many lives: a windowed count over a file of disordered events, its masters, triggers, stops and restarts chosen by a seed.
  * However it was run, the final rows are those of plain JavaScript over all events, and those of the same program as a batch. With late
- * events in the input, what is missing must have been late; and where epochs are the same in each run (micro-batches of two files, all there
- * from the start), exactly those events are missing that are late by the rule of micro-batches, however often it was stopped.
+ * events in the input, what is missing must have been late; and where epochs are the same in each run (micro-batches of two files, all
+ * there from the start), exactly those events are missing that are late by the rule of micro-batches, however often it was stopped.
  * WALKWAY_SEEDS=200 runs as many; WALKWAY_SEED=17 runs that one.
  */
 
