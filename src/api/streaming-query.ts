@@ -64,7 +64,11 @@ export class StreamingQuery {
     return this.#run.recentProgress
   }
 
-  /** Latencies since the start of this attempt, in millis: from a row's arrival in this process to the sink, and to its acknowledgement. */
+  /**
+   * Latencies since the start of this attempt, in millis: from a row's arrival in this process to the sink (processing), and to its
+   * acknowledgement (end to end). A row that was held back for the end of an epoch, as totals are in micro-batches, counts from the arrival
+   * of the oldest row of that epoch.
+   */
   get latencies(): { readonly processingLatencyMs: LatencySnapshot; readonly e2eLatencyMs: LatencySnapshot } | null {
     return this.#run.latencies
   }

@@ -19,7 +19,10 @@ export interface QueryProgress {
   readonly stateOperators: readonly StateOperatorProgress[]
   readonly sources: readonly SourceProgress[]
   readonly sink: { readonly description: string; readonly numOutputRows: number }
-  /** From the arrival of a row's burst in this process to the sink, and to its acknowledgement. */
+  /**
+   * From the arrival of a row's burst in this process to the sink, and to its acknowledgement. What was held back for the end of an epoch
+   * counts from the arrival of the oldest row of that epoch.
+   */
   readonly latencies: { readonly processingLatencyMs: LatencySnapshot; readonly e2eLatencyMs: LatencySnapshot }
 }
 

@@ -5,12 +5,13 @@ import type { EpochMode } from './epoch-policy.ts'
  * The numbers that generated code and the task share: watermarks, the mode, the clock. One Float64Array, so that no double is boxed on its
  * way.
  *
- *   0 arrival micros of the record at hand · 1 rows that came in · 3 rows that went out
+ *   0 arrival micros of the record at hand · 1 rows that came in · 2 least arrival of this epoch · 3 rows that went out
  *   4 rows put out since the arrival last changed · 5 that arrival
  *   8 + 8 * w: watermark operator w: largest, least, sum and count of the event times of this epoch (micros); largest ever
  */
 export const ARRIVAL = 0
 export const ROWS_IN = 1
+export const EARLIEST = 2
 export const ROWS_OUT = 3
 export const RUN_COUNT = 4
 export const RUN_START = 5
@@ -36,11 +37,14 @@ export class ChainState {
   onRun: () => void = () => {}
   readonly #clock: () => number
   readonly #partition: number
+  /** The least arrival of the last epoch that had rows; 0 while there was none. */
+  #epochArrival = 0
 
   constructor(watermarkCount: number, clock: () => number, partition = 0) {
     this.#partition = partition
     this.watermarkCount = watermarkCount
     this.registers = new Float64Array(WATERMARKS + WATERMARK_STRIDE * Math.max(1, watermarkCount))
+    this.registers[EARLIEST] = Number.POSITIVE_INFINITY
     this.#clock = clock
     for (let w = 0; w < watermarkCount; w++) {
       this.resetEventTimes(w)
@@ -51,6 +55,24 @@ export class ChainState {
   /** `current_timestamp()`: the clock per row in real time, else the batch's own time. */
   nowMicros(): number {
     return this.mode === 'realTime' ? this.#clock() : this.batchTimeMicros
+  }
+
+  /** The rows that follow reached this process at that time. */
+  arrive(micros: number): void {
+    const { registers } = this
+    registers[ARRIVAL] = micros
+    if (micros < registers[EARLIEST]) registers[EARLIEST] = micros
+  }
+
+  /**
+   * All rows of the epoch are in. What is put out from now on, until the next row comes, was held back for the epoch's end, and counts as
+   * having arrived with the oldest row of the epoch; in an epoch without rows, of the last one that had some.
+   */
+  endArrivals(): void {
+    const { registers } = this
+    if (registers[EARLIEST] !== Number.POSITIVE_INFINITY) this.#epochArrival = registers[EARLIEST]
+    registers[EARLIEST] = Number.POSITIVE_INFINITY
+    if (this.#epochArrival > 0) registers[ARRIVAL] = this.#epochArrival
   }
 
   /** The generator behind one `rand()`; with a seed the same numbers in every run, but others in each partition, as in Spark. */

@@ -12,7 +12,7 @@ import type { ChainOp } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { RowLayout } from '../record/row-layout.ts'
 import { Aggregate, type BurstLocals, emitBurstLocals, type GroupOperator } from './aggregate.ts'
-import { ARRIVAL, type ChainState, ROWS_IN, ROWS_OUT, RUN_COUNT, RUN_START } from './chain-state.ts'
+import { ARRIVAL, type ChainState, EARLIEST, ROWS_IN, ROWS_OUT, RUN_COUNT, RUN_START } from './chain-state.ts'
 import { makeContext } from './compile-context.ts'
 import { Deduplicate } from './deduplicate.ts'
 import { emitFilter, emitProject } from './narrow.ts'
@@ -148,7 +148,11 @@ const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
   cg.line('let n = 0, p = 0')
   cg.open(`while (n < budget && !${state}.outputFull && (p = input.next()) >= 0) {`)
   cg.line('n++')
-  cg.line(`${c.registers}[${ARRIVAL}] = f64[(p >> 3) - 1]`)
+  const arrival = `${c.registers}[${ARRIVAL}]`
+  cg.line(`${arrival} = f64[(p >> 3) - 1]`)
+  // Only an operator that gathers groups holds rows back until the epoch's end.
+  if (operators.some(isGroupOperator))
+    cg.line(`if (${arrival} < ${c.registers}[${EARLIEST}]) ${c.registers}[${EARLIEST}] = ${arrival}`)
   const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
   emitFrom(c, spec, operators, locals, 0, recordAccessor(cg, spec.input.layout, names, 'p'), 'continue')
   cg.close()

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Ticket } from '../connector/connector.ts'
 import { sinkConnector, sourceConnector } from '../connector/registry.ts'
 import { type ChainInput, type ChainOutput, type CompiledChain, compileChain } from '../operator/chain.ts'
-import { ARRIVAL, ChainState } from '../operator/chain-state.ts'
+import { ChainState } from '../operator/chain-state.ts'
 import type { StaticTable } from '../operator/static-table.ts'
 import { structType } from '../record/data-type.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
@@ -97,6 +97,7 @@ export const buildTask = (
       spec.input.edges.map(edge => edge.hasWatermark),
       spec.watermarkPolicy,
       inputLayout,
+      state,
     )
     chainInput = { kind: 'records', layout: inputLayout }
   } else {
@@ -115,9 +116,7 @@ export const buildTask = (
     if (reader.onReady === undefined) timed = true
     else reader.onReady(reader.rows === 'objects' ? environment.runNow : environment.wake)
     opening.push(reader.open(start))
-    input = new SourceInput(reader, reader.rows === 'records' ? inputLayout : null, environment.clock, micros => {
-      state.registers[ARRIVAL] = micros
-    })
+    input = new SourceInput(reader, reader.rows === 'records' ? inputLayout : null, environment.clock, state)
     const fields = columns.map(ordinal => schema.fields[ordinal])
     chainInput =
       reader.rows === 'records' ? { kind: 'records', layout: inputLayout } : { kind: 'objects', schema: structType(fields), columns }

@@ -5,6 +5,11 @@ import { ARRIVAL, type ChainState, RUN_COUNT, RUN_START } from '../operator/chai
  * Latency of the rows that reach a sink, in micros since their burst arrived in this process: to the moment when the sink got them
  * (processing), and to the moment when it has acknowledged them (end to end). Rows of one burst share their arrival, so the books hold runs
  * of rows, not rows, and the clock is read once per burst.
+ *
+ * A row that an operator makes of many counts from the row that let it out: in real time the one that changed the group, or that moved the
+ * watermark past a window's end; at the end of an epoch, where everything was held back, from the oldest row that the operator's task got
+ * in that epoch. So a micro-batch's latencies are how long its first row waited. A row that nothing in this process led to (what is due
+ * after a restart) has none.
  */
 export class LatencyMeter {
   readonly processing: Histogram
@@ -34,7 +39,8 @@ export class LatencyMeter {
     if (this.#fresh === this.#tail) return
     const now = this.#clock()
     for (; this.#fresh !== this.#tail; this.#fresh = (this.#fresh + 1) % this.#ends.length) {
-      this.processing.recordCount(Math.max(0, now - this.#arrivals[this.#fresh]), this.#counts[this.#fresh])
+      const arrival = this.#arrivals[this.#fresh]
+      if (arrival > 0) this.processing.recordCount(Math.max(0, now - arrival), this.#counts[this.#fresh])
     }
   }
 
@@ -43,7 +49,8 @@ export class LatencyMeter {
     if (this.#head === this.#fresh || this.#ends[this.#head] > acknowledged) return
     const now = this.#clock()
     while (this.#head !== this.#fresh && this.#ends[this.#head] <= acknowledged) {
-      this.endToEnd.recordCount(Math.max(0, now - this.#arrivals[this.#head]), this.#counts[this.#head])
+      const arrival = this.#arrivals[this.#head]
+      if (arrival > 0) this.endToEnd.recordCount(Math.max(0, now - arrival), this.#counts[this.#head])
       this.#head = (this.#head + 1) % this.#ends.length
     }
   }

@@ -1,6 +1,7 @@
 import type { RingReader } from 'native-free-buffers'
 import type { ObjectReader, RecordReader, SourceOffset, SourceReader, Ticket } from '../connector/connector.ts'
 import type { CompiledChain } from '../operator/chain.ts'
+import { ARRIVAL, type ChainState } from '../operator/chain-state.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import type { RowLayout } from '../record/row-layout.ts'
@@ -39,11 +40,19 @@ export class RingsInput implements TaskInput {
   readonly #alignment: BarrierAlignment
   readonly #merge: WatermarkMerge
   readonly #large: RecordBuffer
+  readonly #state: ChainState
   #epoch = Number.NEGATIVE_INFINITY
   #turn = 0
   #ended = false
 
-  constructor(readers: readonly RingReader[], hasWatermark: readonly boolean[], policy: WatermarkPolicy, layout: RowLayout) {
+  constructor(
+    readers: readonly RingReader[],
+    hasWatermark: readonly boolean[],
+    policy: WatermarkPolicy,
+    layout: RowLayout,
+    state: ChainState,
+  ) {
+    this.#state = state
     this.#readers = readers
     this.#alignment = new BarrierAlignment(readers.length)
     this.#merge = new WatermarkMerge(hasWatermark, policy)
@@ -94,7 +103,10 @@ export class RingsInput implements TaskInput {
       case WATERMARK: {
         const before = this.#merge.current
         const after = this.#merge.update(input, reader.f64[p >> 3])
-        if (after > before) events.onWatermark(after)
+        if (after <= before) return
+        // What this closes could not have come out before the row that moved the watermark.
+        this.#state.registers[ARRIVAL] = reader.arrivalMicrosAt(p)
+        events.onWatermark(after)
         return
       }
       case BARRIER:
@@ -144,13 +156,13 @@ export class SourceInput implements TaskInput {
   #awaitingRelease = false
   #finished = false
   readonly #clock: () => number
-  readonly #setArrival: (micros: number) => void
+  readonly #state: ChainState
 
-  constructor(reader: SourceReader, layout: RowLayout | null, clock: () => number, setArrival: (micros: number) => void) {
+  constructor(reader: SourceReader, layout: RowLayout | null, clock: () => number, state: ChainState) {
     this.reader = reader
     this.#buffer = layout === null ? null : new RecordBuffer(layout)
     this.#clock = clock
-    this.#setArrival = setArrival
+    this.#state = state
   }
 
   /** Queues a begin, end or finish; they take effect in order. */
@@ -224,7 +236,7 @@ export class SourceInput implements TaskInput {
     const n = reader.poll(this.#rows, budget)
     if (n === 0) return 0
     const arrival = reader.arrivalMicros()
-    this.#setArrival(arrival === 0 ? this.#clock() : arrival)
+    this.#state.arrive(arrival === 0 ? this.#clock() : arrival)
     this.#runObjects(chain)
     return n
   }

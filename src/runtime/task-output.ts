@@ -1,5 +1,5 @@
 import type { ObjectWriterSink, RecordWriterSink, SinkToken, Ticket } from '../connector/connector.ts'
-import type { ChainState } from '../operator/chain-state.ts'
+import { ARRIVAL, type ChainState } from '../operator/chain-state.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
 import { BARRIER, END, EPOCH_BEGIN, WATERMARK } from './control-frame.ts'
@@ -46,7 +46,10 @@ export class RingsOutput implements TaskOutput {
   }
 
   watermark(millis: number): void {
-    for (const outlet of this.#outlets) outlet.control(WATERMARK, millis)
+    for (const outlet of this.#outlets) {
+      outlet.arrivalMicros = this.#state.registers[ARRIVAL]
+      outlet.control(WATERMARK, millis)
+    }
   }
 
   barrier(epoch: number): void {

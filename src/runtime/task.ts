@@ -231,6 +231,10 @@ export class Task implements InputEvents {
     if (policy === null) throw new Error('a barrier outside an epoch')
     // At most one epoch is being sealed: what is left of the one before is written first.
     this.#work.push(() => this.#finishSealing())
+    this.#work.push(() => {
+      this.#parts.state.endArrivals()
+      return true
+    })
     for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.finishEpoch(policy, this.#limits.cursorRows))
     this.#work.push(() => {
       this.#seal(policy)
