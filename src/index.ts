@@ -86,7 +86,7 @@ export type {
 export { Ticket } from './connector/connector.ts'
 export { decodeKafkaHeaders, encodeKafkaHeaders, type KafkaHeader } from './connector/kafka/headers.ts'
 export { registerSink, registerSource } from './connector/registry.ts'
-export type { QueryProgress, SourceProgress, StateOperatorProgress } from './coordinator/progress.ts'
+export type { QueryIdle, QueryProgress, SourceProgress, StateOperatorProgress } from './coordinator/progress.ts'
 export { parseSchema, parseType } from './expression/parse-type.ts'
 export { type DataType, type Field, type StructType, typeName } from './record/data-type.ts'
 // For connectors whose rows are records, and for programs that read them as FlatBuffers.

@@ -1,19 +1,20 @@
-import { rowLog } from '../connector/memory-source.ts'
+import type { RowLog } from '../connector/memory-source.ts'
 import type { DataFrame, Row } from './data-frame.ts'
 
 /** A stream whose rows a test adds: `session.memoryStream(schema)`. They are kept, so a query can read them again. */
 export class MemoryStream {
-  readonly #id: string
+  readonly #log: RowLog
   readonly #frame: DataFrame
 
-  constructor(id: string, frame: DataFrame) {
-    this.#id = id
+  /** Made by the session. */
+  constructor(log: RowLog, frame: DataFrame) {
+    this.#log = log
     this.#frame = frame
   }
 
-  /** Row objects, or the values of the only column. */
+  /** Row objects, one by one or as a list. A query checks them when it reads them. Does not block. */
   addData(...rows: readonly Row[] | readonly [readonly Row[]]): void {
-    rowLog(this.#id).append(rows.flat() as Row[])
+    this.#log.append(rows.flat() as Row[])
   }
 
   toDF(): DataFrame {

@@ -1,15 +1,16 @@
 import { type WaitableClock, waitableClock } from '../base/clock.ts'
 import { EngineError } from '../base/errors.ts'
-import { callerSinkRegistry, memoryTable } from '../connector/caller-sinks.ts'
-import { type RowIterable, registerIterable } from '../connector/iterable-source.ts'
-import { pushQueue } from '../connector/memory-source.ts'
-import { booleanOption, choiceOption, numberOption } from '../connector/options.ts'
+import { callerObjects, type MemoryTable } from '../connector/caller-sinks.ts'
+import { IterableQueue, iterableQueues, type RowIterable } from '../connector/iterable-source.ts'
+import { RowLog, rowLogs } from '../connector/memory-source.ts'
+import { booleanOption, checkOptionNames, choiceOption, integerOption } from '../connector/options.ts'
+import { PushQueue, pushQueues } from '../connector/push-source.ts'
 import { type ExplainMode, explainPlan } from '../coordinator/explain.ts'
 import { prepareQuery } from '../coordinator/prepare-query.ts'
-import { defaultRestart, type QueryOptions } from '../coordinator/query-options.ts'
+import { defaultRestart, type QueryOptions, queryOptionNames } from '../coordinator/query-options.ts'
 import { QueryRun } from '../coordinator/query-run.ts'
 import { parseSchema } from '../expression/parse-type.ts'
-import type { LogicalPlan } from '../plan/logical-plan.ts'
+import type { HeldObject, LogicalPlan } from '../plan/logical-plan.ts'
 import { numberSources } from '../plan/number-sources.ts'
 import { unbrokenBase64 } from '../plan/unbroken-base64.ts'
 import { field, longType, type StructType, structType } from '../record/data-type.ts'
@@ -25,7 +26,8 @@ import type { SessionCore, StartOptions } from './session-core.ts'
 import { StreamingQuery } from './streaming-query.ts'
 import { StreamingQueryManager } from './streams.ts'
 
-let idCount = 0
+/** Rows that may wait in a push stream unless its maker says otherwise. */
+const PUSH_CAPACITY = 65_536
 
 interface Settings {
   readonly workers: number
@@ -88,7 +90,9 @@ export class SessionBuilder {
     return this
   }
 
+  /** Throws BAD_OPTION, UNKNOWN_OPTION. */
   create(): WalkwaySession {
+    checkOptionNames('A session', Object.keys(this.#config), ['appName', ...queryOptionNames])
     return new WalkwaySession({
       workers: workersOf(this.#master),
       clock: this.#clock ?? waitableClock(),
@@ -106,6 +110,12 @@ export class SessionBuilder {
 export class WalkwaySession implements SessionCore {
   readonly streams = new StreamingQueryManager()
   readonly #settings: Settings
+  /** What memory sinks have filled, by the query's name. */
+  readonly #tables = new Map<string, MemoryTable>()
+  /** Everything that runs or is being started, batches too. */
+  readonly #runs = new Set<QueryRun>()
+  /** Names of queries that run or are being started. */
+  readonly #names = new Set<string>()
 
   /** Use `WalkwaySession.builder()`. */
   constructor(settings: Settings) {
@@ -154,33 +164,41 @@ export class WalkwaySession implements SessionCore {
 
   /** A stream that a test feeds. */
   memoryStream(schema: string | StructType): MemoryStream {
-    const id = `memory-${idCount++}`
-    return new MemoryStream(id, this.#stream('memory', id, schema))
+    const log = new RowLog()
+    return new MemoryStream(log, this.#stream('memory', rowLogs.put(log), log, schema))
   }
 
-  /** A stream that the program feeds row by row. `capacity`: rows that may wait before `push` refuses. */
+  /**
+   * A stream that the program feeds row by row. `capacity`: rows that may wait before `push` refuses. One query at a time can read it.
+   * Throws BAD_ARGUMENT, BAD_TYPE.
+   */
   pushStream(schema: string | StructType, options: { readonly capacity?: number } = {}): PushStream {
-    const id = `push-${idCount++}`
-    return new PushStream(pushQueue(id, options.capacity), this.#stream('push', id, schema))
+    const { capacity = PUSH_CAPACITY } = options
+    if (!Number.isInteger(capacity) || capacity < 1)
+      throw new EngineError('BAD_ARGUMENT', { argument: 'capacity', value: String(capacity), expected: 'a whole number of at least 1' })
+    const queue = new PushQueue(capacity)
+    return new PushStream(queue, this.#stream('push', pushQueues.put(queue), queue, schema))
   }
 
-  /** Any AsyncIterable, Iterable or Node or Web stream of row objects. One query can read it, once. */
+  /**
+   * Any AsyncIterable, Iterable or Node or Web stream of row objects. One query can read it, once; it pulls a little ahead, and ends when
+   * the rows do. Throws BAD_ARGUMENT, BAD_TYPE.
+   */
   fromIterable(rows: RowIterable, schema: string | StructType): DataFrame {
-    const id = `iterable-${idCount++}`
-    registerIterable(id, rows)
-    return this.#stream('iterable', id, schema)
+    const queue = new IterableQueue(rows)
+    return this.#stream('iterable', iterableQueues.put(queue), queue, schema)
   }
 
-  /** The rows that a memory sink holds, by the query's name. */
+  /** The rows that a memory sink holds, by the query's name: those of the query last started under it. Throws TABLE_NOT_FOUND. */
   table(name: string): DataFrame {
-    const { rows, schema } = memoryTable(name)
-    if (schema === null) throw new EngineError('TABLE_NOT_FOUND', { name })
-    return this.tableOf(rows, schema)
+    const table = this.#tables.get(name)
+    if (table === undefined || table.schema === null) throw new EngineError('TABLE_NOT_FOUND', { name })
+    return this.tableOf(table.rows, table.schema)
   }
 
-  /** Stops all queries of the session. */
+  /** Stops all queries of the session, those that are being started and batches too. Resolves when they have ended; does not reject. */
   async stop(): Promise<void> {
-    await Promise.all(this.streams.active.map(query => query.stop()))
+    await Promise.all([...this.#runs].map(run => run.stop()))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -195,31 +213,55 @@ export class WalkwaySession implements SessionCore {
 
   async collect(plan: LogicalPlan): Promise<Row[]> {
     const rows: Row[] = []
-    const id = `collect-${idCount++}`
-    callerSinkRegistry.callbacks.set(id, row => rows.push(row))
-    try {
-      await this.run({ ...idleStart, plan, sink: { format: 'callback', options: { id } } })
-    } finally {
-      callerSinkRegistry.callbacks.delete(id)
+    const take = (row: Row): void => {
+      rows.push(row)
     }
+    await this.run({ ...idleStart, plan, sink: { format: 'callback', options: { id: callerObjects.callbacks.put(take) }, holds: take } })
     return rows
   }
 
   async run(start: StartOptions): Promise<void> {
-    const options = this.#queryOptions({ ...start, plan: numberSources(start.plan) })
-    await new QueryRun(options, await prepareQuery(options)).awaitTermination()
+    await (await this.#open(start)).awaitTermination()
   }
 
   async start(start: StartOptions): Promise<StreamingQuery> {
-    const options = this.#queryOptions({ ...start, plan: numberSources(start.plan) })
-    const run = new QueryRun(options, await prepareQuery(options))
-    await run.started
+    const { name, table } = start
+    if (name !== null && this.#names.has(name)) throw new EngineError('QUERY_NAME_IN_USE', { name })
+    if (name !== null) this.#names.add(name)
+    let run: QueryRun | null = null
+    try {
+      run = await this.#open(start)
+      await run.started
+    } catch (error) {
+      if (name !== null) this.#names.delete(name)
+      throw error
+    }
+    const forget = (): void => void (name !== null && this.#names.delete(name))
+    run.awaitTermination().then(forget, forget)
+    if (name !== null && table !== undefined) this.#tables.set(name, table)
     const query = new StreamingQuery(run)
     this.streams.started(query)
     return query
   }
 
-  #stream(format: string, id: string, schema: string | StructType): DataFrame {
+  /** Begins to run a query. */
+  async #open(start: StartOptions): Promise<QueryRun> {
+    const { signal } = start
+    const refuseAborted = (): void => {
+      if (signal?.aborted === true) throw new EngineError('QUERY_STOPPED', { what: 'it had started' }, signal.reason)
+    }
+    refuseAborted()
+    const options = this.#queryOptions({ ...start, plan: numberSources(start.plan) })
+    const prepared = await prepareQuery(options)
+    refuseAborted()
+    const run = new QueryRun(options, prepared)
+    this.#runs.add(run)
+    const forget = (): void => void this.#runs.delete(run)
+    run.awaitTermination().then(forget, forget)
+    return run
+  }
+
+  #stream(format: string, id: string, holds: HeldObject, schema: string | StructType): DataFrame {
     return new DataFrame(
       {
         kind: 'source',
@@ -228,6 +270,7 @@ export class WalkwaySession implements SessionCore {
         options: { id },
         schema: typeof schema === 'string' ? parseSchema(schema) : schema,
         streaming: true,
+        holds,
       },
       this,
     )
@@ -235,7 +278,7 @@ export class WalkwaySession implements SessionCore {
 
   #queryOptions(start: StartOptions): QueryOptions {
     const { workers, clock, config, modules } = this.#settings
-    const { options: own, ...rest } = start
+    const { options: own, table: _, ...rest } = start
     const options = { ...config, ...own }
     return {
       ...rest,
@@ -247,8 +290,9 @@ export class WalkwaySession implements SessionCore {
       watermarkPolicy: choiceOption(options, 'multipleWatermarkPolicy', 'min', ['min', 'max']),
       noDataEpochs: booleanOption(options, 'noDataMicroBatches', true),
       durability: choiceOption(options, 'durability', 'power', ['power', 'process']),
-      restart: { ...defaultRestart, most: numberOption(options, 'maxRestarts', defaultRestart.most) },
+      restart: { ...defaultRestart, most: integerOption(options, 'maxRestarts', defaultRestart.most) },
       onProgress: progress => this.streams.tell(listener => listener.onQueryProgress?.({ progress })),
+      onIdle: idle => this.streams.tell(listener => listener.onQueryIdle?.(idle)),
     }
   }
 }

@@ -1,10 +1,13 @@
 import type { LatencySnapshot } from 'native-free-buffers'
 import { EngineError } from '../base/errors.ts'
+import { PROCESSING } from '../coordinator/epoch-cycle.ts'
 import { type ExplainMode, explainQuery } from '../coordinator/explain.ts'
 import type { QueryProgress } from '../coordinator/progress.ts'
 import type { QueryRun } from '../coordinator/query-run.ts'
 import type { Trigger as PlanTrigger } from '../plan/logical-plan.ts'
+import { isInsideBatch, refuseInsideBatch } from './batch-scope.ts'
 import { type Trigger, type TriggerOptions, triggerOf } from './trigger.ts'
+import { withinMillis } from './within-millis.ts'
 
 /** What a query is doing, under Spark's names. */
 export interface StreamingQueryStatus {
@@ -50,7 +53,7 @@ export class StreamingQuery {
     return {
       message,
       isDataAvailable: (lastProgress?.sources ?? []).some(source => source.backlog > 0),
-      isTriggerActive: isActive && message === 'Running',
+      isTriggerActive: isActive && message === PROCESSING,
     }
   }
 
@@ -61,7 +64,7 @@ export class StreamingQuery {
 
   /** The last hundred epochs, oldest first. */
   get recentProgress(): readonly QueryProgress[] {
-    return this.#run.recentProgress
+    return [...this.#run.recentProgress]
   }
 
   /**
@@ -87,31 +90,38 @@ export class StreamingQuery {
     this.#run.setTrigger(next)
   }
 
-  /** Ends the epoch at hand, commits it and closes everything. Resolves when that is done; does not reject. */
+  /**
+   * Ends the epoch at hand, commits it and closes everything; rows that a push stream has accepted are processed before. Resolves when that
+   * is done; does not reject. May be called again and from anywhere; inside the query's own foreachBatch it resolves at once, and the query
+   * ends when the function has returned.
+   */
   stop(): Promise<void> {
-    return this.#run.stop()
+    const stopped = this.#run.stop()
+    return isInsideBatch(this.#sinkId) ? Promise.resolve() : stopped
   }
 
-  /** Waits for the end of the query, or for so many millis. True if it has ended. Rejects with what the query died of. */
+  /**
+   * Waits for the end of the query, or for so many millis. True if it has ended. Rejects with what the query died of. Throws
+   * UNSUPPORTED_OPERATION inside the query's own foreachBatch.
+   */
   async awaitTermination(timeoutMillis?: number): Promise<boolean> {
-    if (timeoutMillis === undefined) {
-      await this.#run.awaitTermination()
-      return true
-    }
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<false>(resolve => {
-      timer = setTimeout(resolve, timeoutMillis, false)
-    })
-    try {
-      return await Promise.race([this.#run.awaitTermination().then(() => true), late])
-    } finally {
-      clearTimeout(timer)
-    }
+    if (timeoutMillis === undefined) refuseInsideBatch(this.#sinkId, 'awaitTermination')
+    const ended = this.#run.awaitTermination().then((): true => true)
+    return timeoutMillis === undefined ? ended : withinMillis(ended, timeoutMillis)
   }
 
-  /** Resolves when everything that the sources hold now has been processed and committed. Rejects if the query ends before. For tests. */
-  processAllAvailable(): Promise<void> {
-    return this.#run.processAllAvailable()
+  /**
+   * Resolves when everything that the sources hold now has been processed and committed, or the query has come to its end by itself.
+   * Rejects with what it died of, and with QUERY_STOPPED if it is stopped before. Throws UNSUPPORTED_OPERATION inside the query's own
+   * foreachBatch. For tests: a query with a processingTime trigger waits for its time.
+   */
+  async processAllAvailable(): Promise<void> {
+    refuseInsideBatch(this.#sinkId, 'processAllAvailable')
+    await this.#run.processAllAvailable()
+  }
+
+  get #sinkId(): string | undefined {
+    return this.#run.options.sink.options.id
   }
 
   /** Prints and returns the plan of this query, with where each part runs and what is guaranteed. */

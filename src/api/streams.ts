@@ -1,10 +1,16 @@
-import type { QueryProgress } from '../coordinator/progress.ts'
+import type { QueryIdle, QueryProgress } from '../coordinator/progress.ts'
 import type { StreamingQuery } from './streaming-query.ts'
+import { withinMillis } from './within-millis.ts'
 
-/** Told of all queries of a session. Errors that a listener throws are left to `process` as unhandled; they do not touch the query. */
+/**
+ * Told of all queries of a session, in the caller's thread. What a listener throws, or what its promise rejects with, becomes a warning of
+ * the process: it touches neither the query nor the other listeners.
+ */
 export interface StreamingQueryListener {
   onQueryStarted?(event: { readonly id: string; readonly runId: string; readonly name: string | null; readonly timestamp: string }): void
   onQueryProgress?(event: { readonly progress: QueryProgress }): void
+  /** Nothing has come for ten seconds; micro-batches only: a query in real time tells of each of its epochs. */
+  onQueryIdle?(event: QueryIdle): void
   onQueryTerminated?(event: { readonly id: string; readonly runId: string; readonly exception: Error | null }): void
 }
 
@@ -14,6 +20,8 @@ export class StreamingQueryManager {
   readonly #listeners = new Set<StreamingQueryListener>()
   #ended: Promise<void>
   #resolveEnded: () => void = () => {}
+  /** The first query that has ended since `resetTerminated`, or the first that died. */
+  #terminated: { readonly exception: Error | null } | null = null
 
   constructor() {
     this.#ended = this.#nextEnd()
@@ -39,11 +47,23 @@ export class StreamingQueryManager {
     return [...this.#listeners]
   }
 
-  /** Resolves when some query of the session ends; rejects with what it died of. */
-  async awaitAnyTermination(): Promise<void> {
-    const running = this.active
-    if (running.length === 0) return this.#ended
-    await Promise.race(running.map(query => query.awaitTermination()))
+  /**
+   * Waits until some query of the session has ended, or for so many millis; one that ended before counts, until `resetTerminated`. True if
+   * one has. Rejects with what it died of.
+   */
+  async awaitAnyTermination(timeoutMillis?: number): Promise<boolean> {
+    const ended = async (): Promise<true> => {
+      if (this.#terminated === null) await this.#ended
+      const { exception } = this.#terminated ?? { exception: null }
+      if (exception !== null) throw exception
+      return true
+    }
+    return timeoutMillis === undefined ? ended() : withinMillis(ended(), timeoutMillis)
+  }
+
+  /** Forgets the queries that have ended: `awaitAnyTermination` waits for the next. */
+  resetTerminated(): void {
+    this.#terminated = null
   }
 
   /** Called by the session. */
@@ -53,6 +73,7 @@ export class StreamingQueryManager {
     this.tell(listener => listener.onQueryStarted?.({ id, runId, name, timestamp: new Date().toISOString() }))
     const ended = (): void => {
       this.#active.delete(runId)
+      if (this.#terminated === null || this.#terminated.exception === null) this.#terminated = { exception: query.exception }
       this.tell(listener => listener.onQueryTerminated?.({ id, runId, exception: query.exception }))
       const resolve = this.#resolveEnded
       this.#ended = this.#nextEnd()
@@ -61,15 +82,14 @@ export class StreamingQueryManager {
     query.awaitTermination().then(ended, ended)
   }
 
-  /** Called by the session. A listener's error reaches the process, not the query. */
-  tell(event: (listener: StreamingQueryListener) => void): void {
-    for (const listener of this.#listeners) {
+  /** Called by the session. */
+  tell(event: (listener: StreamingQueryListener) => unknown): void {
+    for (const listener of [...this.#listeners]) {
       try {
-        event(listener)
+        const result = event(listener)
+        if (result instanceof Promise) result.catch(warn)
       } catch (error) {
-        queueMicrotask(() => {
-          throw error
-        })
+        warn(error)
       }
     }
   }
@@ -79,4 +99,11 @@ export class StreamingQueryManager {
       this.#resolveEnded = resolve
     })
   }
+}
+
+const warn = (error: unknown): void => {
+  process.emitWarning(`A StreamingQueryListener threw: ${error instanceof Error ? error.message : String(error)}`, {
+    code: 'WALKWAY_LISTENER',
+    detail: error instanceof Error ? error.stack : undefined,
+  })
 }

@@ -47,14 +47,26 @@ export const Trigger = {
 const refuse = (trigger: string, interval: string | number, expected: string): EngineError =>
   new EngineError('BAD_TRIGGER_INTERVAL', { trigger, interval: String(interval), expected })
 
-const isTrigger = (trigger: Trigger | TriggerOptions): trigger is Trigger => 'kind' in trigger
+const KINDS: readonly Trigger['kind'][] = ['default', 'processingTime', 'once', 'availableNow', 'realTime']
 
-/** A trigger in either notation. */
+/** A trigger in either notation. Throws BAD_TRIGGER for anything else, also from a program without types. */
 export const triggerOf = (trigger: Trigger | TriggerOptions): Trigger => {
-  if (isTrigger(trigger)) return trigger
-  if ('processingTime' in trigger) return Trigger.processingTime(trigger.processingTime)
-  if ('realTime' in trigger) return Trigger.realTime(trigger.realTime)
-  return 'once' in trigger ? Trigger.once() : Trigger.availableNow()
+  if (typeof trigger !== 'object' || trigger === null)
+    throw new EngineError('BAD_TRIGGER', { text: JSON.stringify(trigger) ?? String(trigger) })
+  if ('kind' in trigger && KINDS.includes(trigger.kind)) {
+    if (trigger.kind === 'processingTime') return Trigger.processingTime(trigger.intervalMillis)
+    return trigger.kind === 'realTime' ? Trigger.realTime(trigger.intervalMillis) : trigger
+  }
+  const [[name, value] = ['', null], ...others] = Object.entries(trigger) as [string, unknown][]
+  if (others.length === 0 && (typeof value === 'string' || typeof value === 'number')) {
+    if (name === 'processingTime') return Trigger.processingTime(value)
+    if (name === 'realTime') return Trigger.realTime(value)
+  }
+  if (others.length === 0 && value === true) {
+    if (name === 'once') return Trigger.once()
+    if (name === 'availableNow') return Trigger.availableNow()
+  }
+  throw new EngineError('BAD_TRIGGER', { text: JSON.stringify(trigger) })
 }
 
 /**

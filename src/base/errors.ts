@@ -16,6 +16,7 @@ const table = {
     fate: 'user',
     message: 'Column {column} is ambiguous: it stands in the schema {count} times. Rename one of them first.',
   },
+  BAD_ARGUMENT: { fate: 'user', message: '{argument} is {value}: expected {expected}.' },
   BAD_DURATION: {
     fate: 'user',
     message: 'Not a duration: {text}. Write a number and a unit, as in 10 seconds, 1 hour 30 minutes, or interval 5 days.',
@@ -50,6 +51,10 @@ const table = {
   JOIN_WITHOUT_EQUALITY: { fate: 'user', message: 'A {type} join of a stream needs at least one equality between its sides.' },
   MISSING_OPTION: { fate: 'user', message: 'Format {format} needs the option {option}.' },
   MISSING_SCHEMA: { fate: 'user', message: 'Format {format} needs a schema. Give it with schema(…).' },
+  MISSING_SINK: {
+    fate: 'user',
+    message: 'The query has no sink. Say where its rows go: format(…), foreach(…), foreachBatch(…), or format(noop) to drop them.',
+  },
   MISSING_WATERMARK: { fate: 'user', message: '{operation} needs a watermark: call withWatermark on the input first.' },
   MULTIPLE_WINDOWS: {
     fate: 'user',
@@ -59,6 +64,10 @@ const table = {
   NO_STREAMING_SOURCE: { fate: 'user', message: 'The query has no streaming source. Use readStream, or write instead of writeStream.' },
   NUM_COLUMNS_MISMATCH: { fate: 'user', message: 'union: the first input has {first} columns, another has {other}.' },
   PATH_NOT_FOUND: { fate: 'user', message: 'There are no files at {path}.' },
+  QUERY_NAME_IN_USE: {
+    fate: 'user',
+    message: 'A query named {name} is running in this session already. Stop it first, or give another queryName.',
+  },
   SCHEMA_NOT_INFERRED: { fate: 'user', message: 'The type of column {column} cannot be told from the rows: {reason}. Give a schema.' },
   TABLE_NOT_FOUND: { fate: 'user', message: 'There is no table {name}. A query with format memory makes one under its queryName.' },
   UDF_FREE_VARIABLE: {
@@ -69,6 +78,7 @@ const table = {
   UDF_NOT_FOUND: { fate: 'user', message: 'User function {name} is not exported by {url}. Check the URL and the name of the export.' },
   UDF_UNSUPPORTED: { fate: 'user', message: 'User function {name} cannot be used: {reason}.' },
   UNKNOWN_FORMAT: { fate: 'user', message: 'There is no {kind} named {format}. There are: {candidates}.' },
+  UNKNOWN_OPTION: { fate: 'user', message: '{where} has no option {option}. Did you mean one of: {candidates}?' },
   UNRESOLVED_COLUMN: { fate: 'user', message: 'There is no column {column}. Did you mean one of: {candidates}?' },
   UNRESOLVED_ROUTINE: { fate: 'user', message: 'There is no function {name}. Did you mean one of: {candidates}?' },
   UNSUPPORTED_OUTPUT_MODE: { fate: 'user', message: 'Output mode {mode} is not possible: {reason}.' },
@@ -171,6 +181,11 @@ const table = {
   SINK_DISK_FULL: { fate: 'retry', message: 'No space is left on the disk of {path}. Make room; the query goes on from its checkpoint.' },
   SINK_FAILED: { fate: 'restart', message: 'The sink could not write to {path}: {reason}.' },
   SOURCE_FAILED: { fate: 'user', message: 'The source {source} failed: {reason}.' },
+  SOURCE_TAKEN: {
+    fate: 'user',
+    message:
+      'The rows of this {source} source can be read once, and another query, or another part of this one, reads or has read them. Make another.',
+  },
   STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows.' },
   UDF_FAILED: { fate: 'user', message: 'User function {name} threw: {reason}.' },
   UDF_RESULT_TYPE: { fate: 'user', message: 'User function {name} returned {value}, which is no {type}.' },

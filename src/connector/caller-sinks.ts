@@ -1,8 +1,9 @@
 import { EngineError } from '../base/errors.ts'
 import type { StructType } from '../record/data-type.ts'
-import type { ObjectWriterSink, SinkConnector, SinkContext, SinkDescription, SinkToken } from './connector.ts'
+import type { ConnectorOptions, ObjectWriterSink, SinkConnector, SinkDescription, SinkToken } from './connector.ts'
 import { Ticket } from './connector.ts'
-import { requiredOption } from './options.ts'
+import { HeldObjects } from './held-objects.ts'
+import { heldOption, optionOf } from './options.ts'
 import { ticketOf } from './promise-ticket.ts'
 
 /** Sinks that end in the caller's thread, because they hold its closures or its memory. */
@@ -18,30 +19,36 @@ export interface ForeachWriter {
 export type ForeachBatchFunction = (rows: Row[], epoch: number) => void | Promise<void>
 export type RowCallback = (row: Row) => void
 
-const callbacks = new Map<string, RowCallback>()
-const foreachWriters = new Map<string, ForeachWriter>()
-const batchFunctions = new Map<string, ForeachBatchFunction>()
-
-/** Where the API leaves closures for the sinks, under an id that goes into the option `id`. */
-export const callerSinkRegistry = { callbacks, foreachWriters, batchFunctions }
-
 /** Rows that reached a memory sink. */
 export class MemoryTable {
   rows: Row[] = []
   /** Known once a query has opened the sink. */
   schema: StructType | null = null
-}
+  /** How many rows there were at the end of the last epochs. */
+  readonly #marks = new Map<number, number>()
 
-const tables = new Map<string, MemoryTable>()
-
-export const memoryTable = (id: string): MemoryTable => {
-  let table = tables.get(id)
-  if (table === undefined) {
-    table = new MemoryTable()
-    tables.set(id, table)
+  mark(epoch: number): void {
+    this.#marks.set(epoch, this.rows.length)
+    this.#marks.delete(epoch - EPOCHS_MARKED)
   }
-  return table
+
+  /** Forgets the rows of epochs after this one: they come again. */
+  rewind(epoch: number): void {
+    const count = epoch < 0 ? 0 : this.#marks.get(epoch)
+    if (count !== undefined) this.rows.length = Math.min(this.rows.length, count)
+  }
 }
+
+/** One is in work, one is being committed. */
+const EPOCHS_MARKED = 8
+
+/** Where the API leaves closures and tables for the sinks, under an id that goes into the option `id`. */
+export const callerObjects = {
+  callbacks: new HeldObjects<RowCallback>('callback'),
+  writers: new HeldObjects<ForeachWriter>('foreach'),
+  batches: new HeldObjects<ForeachBatchFunction>('batch'),
+  tables: new HeldObjects<MemoryTable>('table'),
+} as const
 
 /** What they all do alike: a row is done with when `take` returns. */
 abstract class CallerWriter implements ObjectWriterSink {
@@ -83,12 +90,32 @@ abstract class CallerWriter implements ObjectWriterSink {
   }
 }
 
+const failed = (error: unknown): EngineError =>
+  new EngineError('FOREACH_FAILED', { reason: error instanceof Error ? error.message : String(error) }, error)
+
+/** Nobody would wait for it, and its error would reach nobody. */
+const refusePromise = (result: unknown): void => {
+  if (typeof result !== 'object' || result === null || !('then' in result)) return
+  if (result instanceof Promise) result.catch(() => {})
+  throw new EngineError('FOREACH_FAILED', { reason: 'it returned a promise, but rows are not waited for. Use foreachBatch' })
+}
+
 class CallbackWriter extends CallerWriter {
-  readonly take: RowCallback
+  readonly #call: RowCallback
 
   constructor(callback: RowCallback) {
     super()
-    this.take = callback
+    this.#call = callback
+  }
+
+  take(row: Row): void {
+    let result: unknown
+    try {
+      result = this.#call(row)
+    } catch (error) {
+      throw failed(error)
+    }
+    if (typeof result === 'object') refusePromise(result)
   }
 }
 
@@ -104,16 +131,26 @@ class ForeachSinkWriter extends CallerWriter {
 
   take(row: Row): void {
     if (this.#skips) return
+    let result: unknown
     try {
-      this.#writer.process(row)
+      result = this.#writer.process(row)
     } catch (error) {
-      this.#end(error)
-      throw new EngineError('FOREACH_FAILED', { reason: error instanceof Error ? error.message : String(error) }, error)
+      try {
+        this.#end(error)
+      } catch {
+        // The first error is the one to be told.
+      }
+      throw failed(error)
     }
+    if (typeof result === 'object') refusePromise(result)
   }
 
   override beginEpoch(epoch: number): void {
-    this.#skips = this.#writer.open?.(epoch) === false
+    try {
+      this.#skips = this.#writer.open?.(epoch) === false
+    } catch (error) {
+      throw failed(error)
+    }
     this.#isOpen = true
   }
 
@@ -128,8 +165,13 @@ class ForeachSinkWriter extends CallerWriter {
   }
 
   #end(error: unknown): void {
-    if (this.#isOpen) this.#writer.close?.(error)
+    if (!this.#isOpen) return
     this.#isOpen = false
+    try {
+      this.#writer.close?.(error)
+    } catch (thrown) {
+      throw failed(thrown)
+    }
   }
 }
 
@@ -156,7 +198,7 @@ class ForeachBatchWriter extends CallerWriter {
         .then(
           () => null,
           error => {
-            throw new EngineError('FOREACH_FAILED', { reason: error instanceof Error ? error.message : String(error) }, error)
+            throw failed(error)
           },
         ),
     )
@@ -180,9 +222,10 @@ class MemoryWriter extends CallerWriter {
     else this.#table.rows.push(row)
   }
 
-  override prepare(): Ticket<SinkToken> {
+  override prepare(epoch: number): Ticket<SinkToken> {
     if (this.#replaces) this.#table.rows = this.#fresh
     this.#fresh = []
+    this.#table.mark(epoch)
     return Ticket.of(null)
   }
 }
@@ -196,46 +239,48 @@ const description = (label: string, guarantee: SinkDescription['guarantee']): Si
   label,
 })
 
-const registered = <T>(registry: ReadonlyMap<string, T>, context: SinkContext, format: string): T => {
-  const id = requiredOption(context.options, 'id', format)
-  const found = registry.get(id)
-  if (found === undefined) throw new EngineError('INTERNAL', { reason: `no ${format} ${id}` })
-  return found
-}
-
 export const callbackSink: SinkConnector = {
   name: 'callback',
+  options: [],
   describe: async () => description('callback', 'at-least-once'),
-  open: context => new CallbackWriter(registered(callbacks, context, 'callback')),
+  open: context => new CallbackWriter(heldOption(callerObjects.callbacks, context.options, 'callback', 'foreach(…)')),
   committer: () => null,
 }
 
 export const foreachSink: SinkConnector = {
   name: 'foreach',
+  options: [],
   describe: async () => description('foreach', 'at-least-once'),
-  open: context => new ForeachSinkWriter(registered(foreachWriters, context, 'foreach')),
+  open: context => new ForeachSinkWriter(heldOption(callerObjects.writers, context.options, 'foreach', 'foreach(…)')),
   committer: () => null,
 }
 
 export const foreachBatchSink: SinkConnector = {
   name: 'foreachBatch',
+  options: [],
   describe: async () => description('foreachBatch', 'at-least-once'),
-  open: context => new ForeachBatchWriter(registered(batchFunctions, context, 'foreachBatch')),
+  open: context => new ForeachBatchWriter(heldOption(callerObjects.batches, context.options, 'foreachBatch', 'foreachBatch(…)')),
   committer: () => null,
 }
 
 /** `memory`: rows in a table of this process, named by the query. In complete mode each epoch replaces them. */
 export const memorySink: SinkConnector = {
   name: 'memory',
+  options: [],
   describe: async options => {
-    if ((options.id ?? '') === '') throw new EngineError('MISSING_OPTION', { option: 'queryName', format: 'memory' })
-    return description(`memory ${options.id}`, 'at-least-once')
+    const name = optionOf(options, 'queryName') ?? ''
+    if (name === '') throw new EngineError('MISSING_OPTION', { option: 'queryName', format: 'memory' })
+    return description(`memory ${name}`, 'at-least-once')
   },
-  open: context =>
-    new MemoryWriter(
-      memoryTable(requiredOption(context.options, 'id', 'memory')),
-      context.schema,
-      context.options.outputMode === 'complete',
-    ),
-  committer: () => null,
+  open: context => new MemoryWriter(tableOf(context.options), context.schema, context.options.outputMode === 'complete'),
+  committer: options => {
+    const table = tableOf(options)
+    return {
+      commit: async () => {},
+      recover: async epoch => table.rewind(epoch),
+      close: async () => {},
+    }
+  },
 }
+
+const tableOf = (options: ConnectorOptions): MemoryTable => heldOption(callerObjects.tables, options, 'memory', 'writeStream')

@@ -24,6 +24,12 @@ export class Ticket<T> {
     return ticket
   }
 
+  static failed<T>(error: unknown): Ticket<T> {
+    const ticket = new Ticket<T>()
+    ticket.fail(error)
+    return ticket
+  }
+
   complete(value: T): void {
     this.value = value
     this.done = true
@@ -80,6 +86,16 @@ interface ReaderBase {
   limit(end: SourceOffset | null): void
   /** True when everything below the limit, or the whole of a finite input, has been handed over. */
   exhausted(): boolean
+  /**
+   * True when nothing will ever come any more and all that came has been handed over: a stream that its program has closed. A query whose
+   * sources all say so ends by itself.
+   */
+  ended?(): boolean
+  /**
+   * The query is being stopped, and what came so far cannot be read again: it is handed over still, and nothing after it. `exhausted` says
+   * when that is done.
+   */
+  drain?(): void
   /** Micros since 1970 at which the burst last handed over reached this process; 0 if unknown (the engine then uses its clock). */
   arrivalMicros(): number
   /** Rows known to wait in the source beyond position, for progress; -1 if unknown. */
@@ -115,6 +131,8 @@ export type SourceReader = RecordReader | ObjectReader
 
 export interface SourceConnector {
   readonly name: string
+  /** Names of its options; `kafka.*` is all that begin so. Others are refused with UNKNOWN_OPTION. Without the list none is. */
+  readonly options?: readonly string[]
   /** The columns, from the options and the schema that the user gave, without looking at the world. Throws MISSING_SCHEMA. */
   schema(options: ConnectorOptions, given: StructType | null): StructType
   /** On the coordinator, before the query starts: checks the options and says what there is. Errors are EngineErrors with fate 'user'. */
@@ -190,6 +208,8 @@ export interface SinkDescription {
 
 export interface SinkConnector {
   readonly name: string
+  /** As a source's; those of every query are known besides. */
+  readonly options?: readonly string[]
   describe(options: ConnectorOptions, schema: StructType): Promise<SinkDescription>
   open(context: SinkContext): SinkWriter
   committer(options: ConnectorOptions, schema: StructType): SinkCommitter | null

@@ -115,6 +115,7 @@ const showValue = (value: unknown): string => {
 
 export const consoleSink: SinkConnector = {
   name: 'console',
+  options: ['numRows', 'truncate'],
   describe: async () => ({
     home: 'anywhere',
     rows: 'records',

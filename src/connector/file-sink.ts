@@ -244,6 +244,7 @@ const fileEntry = (path: string, line: string, number: number): FileEntry => {
 
 export const jsonSink: SinkConnector = {
   name: 'json',
+  options: ['path'],
   describe: async options => ({
     home: 'eventLoop',
     rows: 'records',

@@ -292,12 +292,15 @@ const remembered = (make: DecoderOf): DecoderOf => {
   }
 }
 
+const FILE_OPTIONS = ['path', 'maxFilesPerTrigger', 'latestFirst', 'maxFileAge', 'ignoreMissingFiles', 'mode'] as const
+
 /**
  * `json`: one object a line. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge, ignoreMissingFiles, mode (PERMISSIVE, DROPMALFORMED,
  * FAILFAST). A column of the schema that a folder's name gives (`day=1`) is read from there.
  */
 export const jsonSource: SourceConnector = {
   name: 'json',
+  options: FILE_OPTIONS,
   schema: (_options, given) => allNullable(givenSchema('json', given)),
   describe: (options, schema, streaming) => describeFiles('json', options, schema, streaming),
   open: context => {
@@ -312,6 +315,7 @@ const textSchema = structType([field('value', stringType, true)])
 /** `text`: each line is a row with the column `value`. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge, ignoreMissingFiles. */
 export const textSource: SourceConnector = {
   name: 'text',
+  options: FILE_OPTIONS,
   schema: () => textSchema,
   describe: (options, _schema, streaming) => describeFiles('text', options, textSchema, streaming),
   open: context => {

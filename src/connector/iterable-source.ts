@@ -1,119 +1,103 @@
 import { EngineError } from '../base/errors.ts'
-import type { ObjectReader, SourceConnector, SourceOffset } from './connector.ts'
-import { Ticket } from './connector.ts'
-import { givenSchema, requiredOption } from './options.ts'
+import type { SourceConnector } from './connector.ts'
+import { HeldObjects } from './held-objects.ts'
+import { givenSchema, heldOption } from './options.ts'
+import { QueueReader, RowQueue } from './row-queue.ts'
 
 type Row = Record<string, unknown>
 export type RowIterable = AsyncIterable<Row> | Iterable<Row>
 
-const iterables = new Map<string, RowIterable>()
-
-export const registerIterable = (id: string, iterable: RowIterable): void => {
-  iterables.set(id, iterable)
-}
-
 /** How many rows are pulled ahead of the query. */
 const AHEAD = 1024
 
-/** Pulls from the iterable only as fast as the query polls. */
-class IterableReader implements ObjectReader {
-  readonly rows = 'objects'
-  readonly #iterator: AsyncIterator<Row> | Iterator<Row>
-  readonly #clock: () => number
-  readonly #buffer: Row[] = []
-  #count = 0
-  #limit: number | null = null
-  #pulling = false
-  #ended = false
-  #failure: { readonly error: unknown } | null = null
-  #wake: () => void = () => {}
+/** Pulls from an iterable only as fast as the query polls, and only once a query has opened it. */
+export class IterableQueue extends RowQueue {
+  readonly format = 'iterable'
+  readonly #iterable: RowIterable
+  #iterator: AsyncIterator<Row> | Iterator<Row> | null = null
+  #isPulling = false
+  /** A query has read it. */
+  #isOver = false
 
-  constructor(iterable: RowIterable, clock: () => number) {
-    this.#iterator = Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
-    this.#clock = clock
-  }
-
-  open(): Ticket<void> {
-    this.#pull()
-    return Ticket.of(undefined)
-  }
-
-  poll(out: Row[], budget: number): number {
-    if (this.#failure !== null) {
-      const { error } = this.#failure
-      throw new EngineError('SOURCE_FAILED', { source: 'iterable', reason: error instanceof Error ? error.message : String(error) }, error)
+  /** Throws BAD_ARGUMENT if it is not iterable. */
+  constructor(iterable: RowIterable) {
+    super()
+    if (typeof iterable !== 'object' || iterable === null || !(Symbol.asyncIterator in iterable || Symbol.iterator in iterable)) {
+      throw new EngineError('BAD_ARGUMENT', {
+        argument: 'The argument of fromIterable',
+        value: iterable === null ? 'null' : `a ${typeof iterable}`,
+        expected: 'an iterable, an async iterable or a stream of row objects',
+      })
     }
-    const most = this.#limit === null ? budget : Math.min(budget, this.#limit - this.#count)
-    const taken = this.#buffer.splice(0, Math.max(0, most))
-    for (const row of taken) out.push(row)
-    this.#count += taken.length
+    this.#iterable = iterable
+  }
+
+  override opened(): void {
+    if (this.#isOver) throw new EngineError('SOURCE_TAKEN', { source: 'iterable' })
     this.#pull()
-    return taken.length
   }
 
-  position(): SourceOffset {
-    return { '0': this.#count }
+  override taken(): void {
+    this.#pull()
   }
 
-  latest(): Ticket<SourceOffset> {
-    return Ticket.of({ '0': this.#count + this.#buffer.length })
-  }
-
-  limit(end: SourceOffset | null): void {
-    this.#limit = end === null ? null : (end['0'] ?? 0)
-  }
-
-  exhausted(): boolean {
-    if (this.#failure !== null) return false
-    return this.#limit === null ? this.#ended && this.#buffer.length === 0 : this.#count >= this.#limit
-  }
-
-  arrivalMicros(): number {
-    return this.#clock()
-  }
-
-  backlog(): number {
-    return this.#buffer.length
-  }
-
-  committed(): void {}
-
-  onReady(wake: () => void): void {
-    this.#wake = wake
-  }
-
-  close(): Ticket<void> {
-    if (!this.#ended) void this.#iterator.return?.()
-    this.#ended = true
-    return Ticket.of(undefined)
+  /** One query can read it, once. */
+  override endOfQuery(): void {
+    if (this.#iterator !== null && !this.isClosed && this.failure === null) {
+      // What it does about it, and how long, is its own affair.
+      void Promise.resolve(this.#iterator)
+        .then(iterator => iterator.return?.())
+        .catch(() => {})
+    }
+    this.isClosed = true
+    this.#isOver = true
+    this.rows.length = 0
   }
 
   #pull(): void {
-    if (this.#pulling || this.#ended || this.#failure !== null || this.#buffer.length >= AHEAD) return
-    this.#pulling = true
+    if (this.#isPulling || this.isClosed || this.failure !== null || this.rows.length >= AHEAD) return
+    this.#isPulling = true
     void this.#pullSome()
   }
 
   async #pullSome(): Promise<void> {
     try {
-      while (this.#buffer.length < AHEAD && !this.#ended) {
+      const iterable = this.#iterable
+      const isAsync = Symbol.asyncIterator in iterable
+      this.#iterator ??= isAsync ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
+      while (this.rows.length < AHEAD && !this.isClosed) {
         const { value, done } = await this.#iterator.next()
-        if (done === true) this.#ended = true
-        else this.#buffer.push(value)
-        this.#wake()
+        if (this.isClosed) return
+        if (done === true) this.isClosed = true
+        else this.rows.push(rowOf(isAsync ? value : await value))
+        this.wake()
       }
     } catch (error) {
-      this.#failure = { error }
-      this.#wake()
+      this.failure = { error }
+      this.wake()
     } finally {
-      this.#pulling = false
+      this.#isPulling = false
     }
   }
 }
 
+/** Bytes and lists are objects too, and would pass for rows whose every column is null. */
+const rowOf = (value: unknown): Row => {
+  if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !Array.isArray(value)) return value as Row
+  const what = Array.isArray(value) ? 'a list' : ArrayBuffer.isView(value) ? 'bytes' : value === null ? 'null' : `a ${typeof value}`
+  throw new EngineError('BAD_ARGUMENT', {
+    argument: 'A row of the iterable',
+    value: what,
+    expected: 'an object with a field for each column',
+  })
+}
+
+export const iterableQueues = new HeldObjects<IterableQueue>('iterable')
+
 /** `iterable`: any AsyncIterable, Iterable or Node stream of row objects. Cannot be read again. */
 export const iterableSource: SourceConnector = {
   name: 'iterable',
+  options: [],
   schema: (_options, given) => givenSchema('iterable', given),
   describe: async (_options, schema) => ({
     home: 'caller',
@@ -123,10 +107,5 @@ export const iterableSource: SourceConnector = {
     label: 'iterable',
     schema: givenSchema('iterable', schema),
   }),
-  open: context => {
-    const id = requiredOption(context.options, 'id', 'iterable')
-    const iterable = iterables.get(id)
-    if (iterable === undefined) throw new EngineError('INTERNAL', { reason: `no iterable ${id}` })
-    return new IterableReader(iterable, context.clock)
-  },
+  open: context => new QueueReader(heldOption(iterableQueues, context.options, 'iterable', 'session.fromIterable'), context.clock),
 }

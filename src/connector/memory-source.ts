@@ -1,7 +1,8 @@
 import type { UserRow } from '../record/user-value.ts'
 import type { ObjectReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
-import { givenSchema, requiredOption } from './options.ts'
+import { HeldObjects } from './held-objects.ts'
+import { givenSchema, heldOption } from './options.ts'
 
 type Row = Record<string, unknown>
 
@@ -22,29 +23,22 @@ export class RowLog {
   }
 }
 
-const logs = new Map<string, RowLog>()
-
-/** The log behind an id, made when it is first asked for. */
-export const rowLog = (id: string): RowLog => {
-  let log = logs.get(id)
-  if (log === undefined) {
-    log = new RowLog()
-    logs.set(id, log)
-  }
-  return log
-}
+export const rowLogs = new HeldObjects<RowLog>('memory')
 
 class LogReader implements ObjectReader {
   readonly rows = 'objects'
   readonly #log: RowLog
   readonly #clock: () => number
+  /** A table that stands in the plan: no rows are added to it. */
+  readonly #isFinite: boolean
   #at = 0
   #limit: number | null = null
   #unlisten: () => void = () => {}
 
-  constructor(log: RowLog, clock: () => number) {
+  constructor(log: RowLog, clock: () => number, ends: boolean) {
     this.#log = log
     this.#clock = clock
+    this.#isFinite = ends
   }
 
   open(start: SourceOffset | null): Ticket<void> {
@@ -76,6 +70,10 @@ class LogReader implements ObjectReader {
     return this.#at >= (this.#limit ?? this.#log.rows.length)
   }
 
+  ended(): boolean {
+    return this.#isFinite && this.#at >= this.#log.rows.length
+  }
+
   arrivalMicros(): number {
     return this.#clock()
   }
@@ -99,6 +97,7 @@ class LogReader implements ObjectReader {
 /** `memory`: rows added by `addData`. Option `id` names the log. */
 export const memorySource: SourceConnector = {
   name: 'memory',
+  options: [],
   schema: (_options, given) => givenSchema('memory', given),
   describe: async (_options, schema) => ({
     home: 'caller',
@@ -108,117 +107,6 @@ export const memorySource: SourceConnector = {
     label: 'memory',
     schema: givenSchema('memory', schema),
   }),
-  open: (context: SourceContext) => new LogReader(rowLog(requiredOption(context.options, 'id', 'memory')), context.clock),
-}
-
-/** Rows on their way from `push` to a query: bounded, forgotten once they are read. */
-export class PushQueue {
-  readonly rows: Row[] = []
-  readonly arrivals: number[] = []
-  readonly capacity: number
-  closed = false
-  /** Called after a push: wakes the query, or in inline mode runs it. */
-  onPush: () => void = () => {}
-  readCount = 0
-
-  constructor(capacity: number) {
-    this.capacity = capacity
-  }
-
-  /** False: full. */
-  push(row: Row): boolean {
-    if (this.closed || this.rows.length >= this.capacity) return false
-    this.rows.push(row)
-    this.onPush()
-    return true
-  }
-}
-
-const queues = new Map<string, PushQueue>()
-
-export const pushQueue = (id: string, capacity = 65_536): PushQueue => {
-  let queue = queues.get(id)
-  if (queue === undefined) {
-    queue = new PushQueue(capacity)
-    queues.set(id, queue)
-  }
-  return queue
-}
-
-class QueueReader implements ObjectReader {
-  readonly rows = 'objects'
-  readonly #queue: PushQueue
-  readonly #clock: () => number
-  #limit: number | null = null
-
-  constructor(queue: PushQueue, clock: () => number) {
-    this.#queue = queue
-    this.#clock = clock
-  }
-
-  open(): Ticket<void> {
-    return Ticket.of(undefined)
-  }
-
-  poll(out: Row[], budget: number): number {
-    const queue = this.#queue
-    const most = this.#limit === null ? budget : Math.min(budget, this.#limit - queue.readCount)
-    const n = Math.min(queue.rows.length, most)
-    if (n <= 0) return 0
-    for (let i = 0; i < n; i++) out.push(queue.rows[i])
-    if (n === queue.rows.length) queue.rows.length = 0
-    else queue.rows.splice(0, n)
-    queue.readCount += n
-    return n
-  }
-
-  position(): SourceOffset {
-    return { '0': this.#queue.readCount }
-  }
-
-  latest(): Ticket<SourceOffset> {
-    return Ticket.of({ '0': this.#queue.readCount + this.#queue.rows.length })
-  }
-
-  limit(end: SourceOffset | null): void {
-    this.#limit = end === null ? null : (end['0'] ?? 0)
-  }
-
-  exhausted(): boolean {
-    return this.#limit === null ? this.#queue.closed && this.#queue.rows.length === 0 : this.#queue.readCount >= this.#limit
-  }
-
-  arrivalMicros(): number {
-    return this.#clock()
-  }
-
-  backlog(): number {
-    return this.#queue.rows.length
-  }
-
-  committed(): void {}
-
-  onReady(wake: () => void): void {
-    this.#queue.onPush = wake
-  }
-
-  close(): Ticket<void> {
-    this.#queue.onPush = () => {}
-    return Ticket.of(undefined)
-  }
-}
-
-/** `push`: rows handed over by the program that embeds the query. They cannot be read again: what is in flight at a crash is lost. */
-export const pushSource: SourceConnector = {
-  name: 'push',
-  schema: (_options, given) => givenSchema('push', given),
-  describe: async (_options, schema) => ({
-    home: 'caller',
-    rows: 'objects',
-    maxReaders: 1,
-    replayable: false,
-    label: 'push',
-    schema: givenSchema('push', schema),
-  }),
-  open: context => new QueueReader(pushQueue(requiredOption(context.options, 'id', 'push')), context.clock),
+  open: (context: SourceContext) =>
+    new LogReader(heldOption(rowLogs, context.options, 'memory', 'session.memoryStream'), context.clock, !context.streaming),
 }

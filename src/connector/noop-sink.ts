@@ -41,6 +41,7 @@ class NoopWriter implements RecordWriterSink {
 
 export const noopSink: SinkConnector = {
   name: 'noop',
+  options: [],
   describe: async () => ({
     home: 'anywhere',
     rows: 'records',

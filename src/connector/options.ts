@@ -1,7 +1,9 @@
 import { durationMillis } from '../base/duration.ts'
 import { EngineError } from '../base/errors.ts'
+import { nearest } from '../base/nearest.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { ConnectorOptions } from './connector.ts'
+import type { HeldObjects } from './held-objects.ts'
 
 /** Looks an option up; names do not mind case, as in Spark. */
 export const optionOf = (options: ConnectorOptions, name: string): string | undefined => {
@@ -14,6 +16,26 @@ export const requiredOption = (options: ConnectorOptions, name: string, format: 
   const value = optionOf(options, name)
   if (value === undefined) throw new EngineError('MISSING_OPTION', { option: name, format })
   return value
+}
+
+/** Throws UNKNOWN_OPTION for a name that is not among those known, with the ones nearest to it. */
+export const checkOptionNames = (where: string, names: readonly string[], known: readonly string[]): void => {
+  const isKnown = (name: string): boolean =>
+    known.some(other => {
+      const pattern = other.toLowerCase()
+      return pattern.endsWith('*') ? name.toLowerCase().startsWith(pattern.slice(0, -1)) : name.toLowerCase() === pattern
+    })
+  for (const option of names) {
+    if (isKnown(option)) continue
+    throw new EngineError('UNKNOWN_OPTION', { where, option, candidates: nearest(option, known).join(', ') })
+  }
+}
+
+/** The object of this process that the option `id` names. Throws UNSUPPORTED_OPERATION: such a format is reached by a method alone. */
+export const heldOption = <T extends object>(held: HeldObjects<T>, options: ConnectorOptions, format: string, method: string): T => {
+  const found = held.get(optionOf(options, 'id') ?? '')
+  if (found === null) throw new EngineError('UNSUPPORTED_OPERATION', { operation: `format ${format} by its name: use ${method}` })
+  return found
 }
 
 /** A number of at least `least`. Throws BAD_OPTION. */

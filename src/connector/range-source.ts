@@ -73,6 +73,10 @@ class RangeReader implements RecordReader {
     return this.#at >= (this.#limit ?? this.#count)
   }
 
+  ended(): boolean {
+    return this.#at >= this.#count
+  }
+
   arrivalMicros(): number {
     return 0
   }
@@ -91,6 +95,7 @@ class RangeReader implements RecordReader {
 /** `range`: what `session.range` reads. Options: start, end, step. */
 export const rangeSource: SourceConnector = {
   name: 'range',
+  options: ['start', 'end', 'step'],
   schema: () => schema,
   describe: async options => {
     const { start, count } = boundsOf(options)

@@ -1,3 +1,4 @@
+import { EngineError } from '../base/errors.ts'
 import { field, longType, structType, timestampType } from '../record/data-type.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
@@ -91,8 +92,10 @@ class RateReader implements RecordReader {
 
 export const rateSource: SourceConnector = {
   name: 'rate',
+  options: ['rowsPerSecond'],
   schema: () => schema,
-  describe: async options => {
+  describe: async (options, _schema, streaming) => {
+    if (!streaming) throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'read the format rate, which has no end: use readStream' })
     const perSecond = numberOption(options, 'rowsPerSecond', 1, 1e-6)
     return { schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: `rate ${perSecond}/s` }
   },

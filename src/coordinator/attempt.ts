@@ -33,6 +33,8 @@ export interface AttemptOptions {
   readonly functions: readonly { readonly url: string; readonly name: string }[]
   /** Writes the state of tasks on the caller's thread; null if none is kept. */
   readonly stateFiles: StateFiles | null
+  /** No source has or will ever have another row. */
+  readonly onEnded: () => void
 }
 
 /**
@@ -52,6 +54,7 @@ export class Attempt {
   #request = 0
   readonly #notReady: Set<string>
   readonly #notDone: Set<string>
+  readonly #notEnded: Set<string>
   readonly #taskIds: readonly string[]
   readonly #sinkTasks: readonly string[]
   /** Tasks that read sources: task id to host and source id. */
@@ -76,6 +79,7 @@ export class Attempt {
     for (const task of tasks)
       if (task.input.kind === 'source') this.#sourceTasks.set(task.id, { host: task.host, sourceId: task.input.sourceId })
     this.#notReady = new Set(this.#taskIds)
+    this.#notEnded = new Set(this.#sourceTasks.keys())
     this.#notDone = new Set(this.#taskIds)
     this.#meters = Object.values(meters).map(meter => ({
       processing: new Histogram(metrics, meter.processing),
@@ -174,6 +178,11 @@ export class Attempt {
     return this.#sourceTasks.get(task)?.sourceId ?? null
   }
 
+  /** No source has or will ever have another row. */
+  get isEnded(): boolean {
+    return this.#notEnded.size === 0
+  }
+
   isSink(task: string): boolean {
     return this.#sinkTasks.includes(task)
   }
@@ -263,6 +272,10 @@ export class Attempt {
         entry.resolve(entry.offsets)
         return
       }
+      case 'ended':
+        this.#notEnded.delete(report.task)
+        if (this.isEnded) this.#options.onEnded()
+        return
       case 'failed':
         this.#reject(errorFromWire(report.error))
         return

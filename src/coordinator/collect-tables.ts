@@ -1,4 +1,4 @@
-import { callerSinkRegistry } from '../connector/caller-sinks.ts'
+import { callerObjects } from '../connector/caller-sinks.ts'
 import { sinkConnector, sourceConnector } from '../connector/registry.ts'
 import { objectWriter } from '../expression/object-codec.ts'
 import type { AnalyzedPlan } from '../plan/analyzed-plan.ts'
@@ -11,8 +11,6 @@ import { type PlacedSource, placeStages } from './placement.ts'
 import type { PreparedQuery } from './prepare-query.ts'
 import type { QueryOptions } from './query-options.ts'
 import { QueryRun } from './query-run.ts'
-
-let count = 0
 
 /**
  * Reads the static sides of joins to their end, each by a batch of its own in the caller's thread, and keeps them as records that any
@@ -31,50 +29,45 @@ export const collectTables = async (tables: readonly TablePlan[], options: Query
 
 /** Runs a plan over finite inputs, inline, and hands each row to a function. */
 const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, onRow: (row: Record<string, unknown>) => void): Promise<void> => {
-  const id = `table-${count++}`
-  callerSinkRegistry.callbacks.set(id, onRow)
-  try {
-    const sinkOptions = { id }
-    const sources = new Map<string, PlacedSource>()
-    for (const source of sourcesOf(plan)) {
-      const description = await sourceConnector(source.format).describe(source.options, source.schema, false)
-      sources.set(source.id, { format: source.format, options: source.options, description })
-    }
-    const description = await sinkConnector('callback').describe(sinkOptions, plan.schema)
-    const physical = planPhysical(plan, 1, 'append')
-    const sourceOf = (source: string): PlacedSource => {
-      const found = sources.get(source)
-      if (found === undefined) throw new Error(`no source ${source}`)
-      return found
-    }
-    const prepared: PreparedQuery = {
-      analyzed: plan,
-      optimized: plan,
-      physical,
-      stages: placeStages(physical, 0, sourceOf, description),
-      sources,
-      sink: { format: 'callback', options: sinkOptions, description },
-      schema: plan.schema,
-      delays: new Map(),
-      isTimed: false,
-      functions: [],
-    }
-    const run = new QueryRun(
-      {
-        ...options,
-        sink: { format: 'callback', options: sinkOptions },
-        outputMode: 'append',
-        trigger: { kind: 'batch' },
-        checkpointLocation: null,
-        workers: 0,
-        onProgress: () => {},
-      },
-      prepared,
-    )
-    await run.awaitTermination()
-  } finally {
-    callerSinkRegistry.callbacks.delete(id)
+  const sinkOptions = { id: callerObjects.callbacks.put(onRow) }
+  const sources = new Map<string, PlacedSource>()
+  for (const source of sourcesOf(plan)) {
+    const description = await sourceConnector(source.format).describe(source.options, source.schema, false)
+    sources.set(source.id, { format: source.format, options: source.options, description })
   }
+  const description = await sinkConnector('callback').describe(sinkOptions, plan.schema)
+  const physical = planPhysical(plan, 1, 'append')
+  const sourceOf = (source: string): PlacedSource => {
+    const found = sources.get(source)
+    if (found === undefined) throw new Error(`no source ${source}`)
+    return found
+  }
+  const prepared: PreparedQuery = {
+    analyzed: plan,
+    optimized: plan,
+    physical,
+    stages: placeStages(physical, 0, sourceOf, description),
+    sources,
+    sink: { format: 'callback', options: sinkOptions, description },
+    schema: plan.schema,
+    delays: new Map(),
+    isTimed: false,
+    functions: [],
+  }
+  const run = new QueryRun(
+    {
+      ...options,
+      sink: { format: 'callback', options: sinkOptions, holds: onRow },
+      outputMode: 'append',
+      trigger: { kind: 'batch' },
+      checkpointLocation: null,
+      workers: 0,
+      onProgress: () => {},
+      onIdle: () => {},
+    },
+    prepared,
+  )
+  await run.awaitTermination()
 }
 
 const sourcesOf = (plan: AnalyzedPlan): SourceNode[] => {

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import type { EpochMode, EpochPolicy } from '../operator/epoch-policy.ts'
 import type { Attempt, EpochOutcome } from './attempt.ts'
 import type { EpochLog } from './epoch-log.ts'
@@ -14,7 +15,21 @@ export interface EpochCycleParts {
   readonly control: RunControl
   /** Called when an epoch has been committed, or when there was nothing to do in one. */
   readonly onEnded: (ended: EndedEpoch | null) => void
+  /** Called with what the query is about to do, in Spark's words. */
+  readonly onState: (message: string) => void
+  readonly now: Clock
+  /** Sources whose rows cannot be read again. */
+  readonly unrepeatable: readonly string[]
 }
+
+/** When an epoch began, by the monotonic clock in millis and by the query's in micros, and how many millis its parts took. */
+interface Begun {
+  readonly at: number
+  readonly micros: number
+  readonly parts: Record<string, number>
+}
+
+export const PROCESSING = 'Processing new data'
 
 /** The epochs of one attempt: it plans them as the trigger says, begins and ends them at the sources, and has them committed. */
 export class EpochCycle {
@@ -26,7 +41,7 @@ export class EpochCycle {
 
   /** Resolves when the trigger has no more epochs, or after a stop; rejects when the attempt fails. */
   async run(): Promise<void> {
-    const { control, log } = this.#parts
+    const { control, log, onState } = this.#parts
     while (!control.stopping || control.trigger.kind === 'batch') {
       const { trigger } = control
       switch (trigger.kind) {
@@ -40,21 +55,36 @@ export class EpochCycle {
           await this.#availableNow()
           return
         case 'default':
-          if (!(await this.#microBatch(null, false))) await control.pauseUnder(trigger, POLLING_MILLIS)
+          if (await this.#microBatch(null, false)) break
+          if (control.inputEnded) return
+          onState('Waiting for data to arrive')
+          await control.pauseUnder(trigger, POLLING_MILLIS)
           break
         case 'processingTime':
-          await this.#microBatch(null, false)
+          if (!(await this.#microBatch(null, false)) && control.inputEnded) return
+          onState('Waiting for next trigger')
           if (trigger.intervalMillis > 0) await control.pauseUntilNext(trigger.intervalMillis)
           else if (!log.watermarkMoved) await control.pauseUnder(trigger, POLLING_MILLIS)
           break
         case 'realTime':
           if (log.replay !== null) await this.#microBatch(null, false)
           else await this.#realTime()
+          if (control.inputEnded && control.trigger.kind === 'realTime') return
           break
         default:
           trigger satisfies never
       }
     }
+    await this.#drain()
+  }
+
+  /** After a stop: what a source has accepted and could not give again is processed still. */
+  async #drain(): Promise<void> {
+    const { attempt, log, unrepeatable } = this.#parts
+    if (unrepeatable.length === 0 || log.replay !== null) return
+    const latest = await attempt.latest(true)
+    const ends = { ...log.positions, ...Object.fromEntries(unrepeatable.map(id => [id, latest[id] ?? {}])) }
+    if (!reaches(log.positions, ends)) await this.#runEpoch('microBatch', ends)
   }
 
   async #availableNow(): Promise<void> {
@@ -71,31 +101,44 @@ export class EpochCycle {
   async #microBatch(most: Positions | null, whole: boolean): Promise<boolean> {
     const { attempt, log, control, onEnded } = this.#parts
     const { replay } = log
+    const begun = this.#begin()
     const latest = replay?.ends ?? (await attempt.latest(whole))
     const ends = most === null || replay !== null ? latest : leastOf(latest, most)
     if (replay === null && reaches(log.positions, ends) && !log.hasDueWork(control.trigger)) {
       onEnded(null)
       return false
     }
-    await this.#runEpoch('microBatch', ends)
+    begun.parts.latestOffset = performance.now() - begun.at
+    await this.#runEpoch('microBatch', ends, begun)
     return true
   }
 
-  async #runEpoch(mode: EpochMode, ends: Positions | null): Promise<void> {
-    const { attempt, log } = this.#parts
-    const begun = performance.now()
+  async #runEpoch(mode: EpochMode, ends: Positions | null, begun = this.#begin()): Promise<void> {
+    const { attempt, log, control, onState } = this.#parts
+    onState(PROCESSING)
     const policy = log.policy(mode)
+    const planned = performance.now()
     await log.plan(policy, ends)
+    const from = performance.now()
+    begun.parts.walCommit = from - planned
     const outcome = attempt.follow(policy.epoch)
     attempt.beginEpoch(policy, ends)
-    await this.#commit(policy, await outcome, begun)
+    // A batch is broken off by a stop.
+    const sealed = await (mode === 'batch' ? Promise.race([outcome, control.halted]) : outcome)
+    begun.parts.addBatch = performance.now() - from
+    await this.#commit(policy, sealed, begun)
+  }
+
+  #begin(): Begun {
+    return { at: performance.now(), micros: this.#parts.now(), parts: {} }
   }
 
   /** Rows flow; an epoch is but the distance between two checkpoints, and the next begins with the end of the one before. */
   async #realTime(): Promise<void> {
-    const { attempt, log, control } = this.#parts
-    const begin = (epoch: number): { policy: EpochPolicy; outcome: Promise<EpochOutcome>; begun: number } => {
-      const begun = performance.now()
+    const { attempt, log, control, onState } = this.#parts
+    onState(PROCESSING)
+    const begin = (epoch: number): { policy: EpochPolicy; outcome: Promise<EpochOutcome>; begun: Begun } => {
+      const begun = this.#begin()
       const policy = log.policy('realTime', epoch)
       const outcome = attempt.follow(epoch)
       // Awaited only after the pause, which fails first when the attempt does.
@@ -107,17 +150,20 @@ export class EpochCycle {
       const { trigger } = control
       await attempt.race(control.pauseUnlessFlushed(trigger.kind === 'realTime' ? trigger.intervalMillis : 0))
       control.answerFlushes()
-      const goesOn = control.trigger.kind === 'realTime' && !control.stopping
+      const goesOn = control.trigger.kind === 'realTime' && !control.stopping && !control.inputEnded
       const { policy, outcome, begun } = current
-      attempt.command({ kind: 'end', epoch: policy.epoch })
+      attempt.command({ kind: 'end', epoch: policy.epoch, drain: control.stopping })
       if (goesOn) current = begin(policy.epoch + 1)
-      await this.#commit(policy, await outcome, begun)
+      const sealed = await outcome
+      begun.parts.addBatch = performance.now() - begun.at
+      await this.#commit(policy, sealed, begun)
       if (!goesOn) return
     }
   }
 
-  async #commit(policy: EpochPolicy, outcome: EpochOutcome, begun: number): Promise<void> {
+  async #commit(policy: EpochPolicy, outcome: EpochOutcome, begun: Begun): Promise<void> {
     const { attempt, log, onEnded } = this.#parts
+    const from = performance.now()
     const before = log.positions
     const watermarkMillis = log.watermarkMillis
     const read = outcome.sealed.flatMap(({ task, position }) => {
@@ -127,6 +173,16 @@ export class EpochCycle {
     const positions = advanced(before, read)
     await log.commit(policy, outcome, positions, attempt.stateWriter)
     attempt.committed(positions)
-    onEnded({ policy, outcome, before, after: positions, watermarkMillis, durationMillis: performance.now() - begun })
+    const now = performance.now()
+    onEnded({
+      policy,
+      outcome,
+      before,
+      after: positions,
+      watermarkMillis,
+      begunMicros: begun.micros,
+      durationMillis: now - begun.at,
+      partMillis: { ...begun.parts, commitOffsets: now - from },
+    })
   }
 }

@@ -13,7 +13,11 @@ export interface EndedEpoch {
   readonly after: Positions
   /** The watermark that was in force in it. */
   readonly watermarkMillis: number
+  /** When it began, by the query's clock. */
+  readonly begunMicros: number
   readonly durationMillis: number
+  /** How long its parts took, under Spark's names. */
+  readonly partMillis: Readonly<Record<string, number>>
 }
 
 /** Whose progress it is. */
@@ -23,23 +27,38 @@ export interface ProgressIdentity {
   readonly name: string | null
 }
 
-/** What a user sees of an epoch. Latencies are those since the last call for the same attempt. */
-export const progressOf = (identity: ProgressIdentity, prepared: PreparedQuery, attempt: Attempt, ended: EndedEpoch): QueryProgress => {
-  const { policy, outcome, before, after, watermarkMillis, durationMillis } = ended
+/**
+ * What a user sees of an epoch. Latencies are those since the last call for the same attempt. `sinceMicros`: when the epoch before began,
+ * NaN for the first.
+ */
+export const progressOf = (
+  identity: ProgressIdentity,
+  prepared: PreparedQuery,
+  attempt: Attempt,
+  ended: EndedEpoch,
+  sinceMicros: number,
+): QueryProgress => {
+  const { policy, outcome, before, after, watermarkMillis, durationMillis, begunMicros, partMillis } = ended
   const sourceReports = outcome.sealed.filter(report => attempt.sourceOf(report.task) !== null)
   const rowsIn = sourceReports.reduce((sum, report) => sum + report.rowsIn, 0)
   const last = outcome.sealed.filter(report => attempt.isSink(report.task))
-  const perSecond = durationMillis > 0 ? (rowsIn * 1000) / durationMillis : 0
+  // Input: since the trigger before, as in Spark. In real time one epoch begins where the last one ends.
+  const inputMillis = policy.mode === 'realTime' ? durationMillis : (begunMicros - sinceMicros) / 1000
+  const rates = (rows: number): { inputRowsPerSecond: number; processedRowsPerSecond: number } => ({
+    inputRowsPerSecond: inputMillis > 0 ? (rows * 1000) / inputMillis : 0,
+    processedRowsPerSecond: durationMillis > 0 ? (rows * 1000) / durationMillis : 0,
+  })
   return {
     ...identity,
-    timestamp: new Date(policy.batchTimeMicros / 1000).toISOString(),
+    timestamp: new Date(begunMicros / 1000).toISOString(),
     batchId: policy.epoch,
     batchDuration: Math.round(durationMillis),
     mode: policy.mode,
     numInputRows: rowsIn,
-    inputRowsPerSecond: perSecond,
-    processedRowsPerSecond: perSecond,
-    durationMs: { triggerExecution: Math.round(durationMillis) },
+    ...rates(rowsIn),
+    durationMs: Object.fromEntries(
+      Object.entries({ ...partMillis, triggerExecution: durationMillis }).map(([name, millis]) => [name, Math.round(millis)]),
+    ),
     eventTime: eventTimeOf(
       outcome.sealed.flatMap(report => report.watermarks),
       watermarkMillis,
@@ -48,11 +67,13 @@ export const progressOf = (identity: ProgressIdentity, prepared: PreparedQuery, 
     stateOperators: stateOperatorsOf(outcome.sealed.flatMap(report => report.operators)),
     sources: [...prepared.sources].map(([id, source]) => {
       const own = sourceReports.filter(report => attempt.sourceOf(report.task) === id)
+      const rows = own.reduce((sum, report) => sum + report.rowsIn, 0)
       return {
         description: source.description.label,
         startOffset: before[id] ?? null,
         endOffset: after[id] ?? null,
-        numInputRows: own.reduce((sum, report) => sum + report.rowsIn, 0),
+        numInputRows: rows,
+        ...rates(rows),
         backlog: own.reduce((sum, report) => sum + report.backlog, 0),
         metrics: summed(own.map(report => report.counts ?? {})),
       }

@@ -1,6 +1,6 @@
 import { HISTOGRAM_BYTES, initRing, ringBytes } from 'native-free-buffers'
 import type { ConnectorOptions, SinkDescription, SourceDescription, SourceOffset } from '../connector/connector.ts'
-import type { OutputMode } from '../plan/logical-plan.ts'
+import type { HeldObject, OutputMode } from '../plan/logical-plan.ts'
 import type { ChainOp, Exchange, PhysicalPlan, Stage } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
 import { RowLayout } from '../record/row-layout.ts'
@@ -19,6 +19,8 @@ export interface PlacedSource {
   readonly format: string
   readonly options: ConnectorOptions
   readonly description: SourceDescription
+  /** See SourceNode. */
+  readonly holds?: HeldObject
 }
 
 export interface PlacedSink {

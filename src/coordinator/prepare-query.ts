@@ -1,5 +1,6 @@
 import { EngineError } from '../base/errors.ts'
-import { rowLog } from '../connector/memory-source.ts'
+import { RowLog, rowLogs } from '../connector/memory-source.ts'
+import { checkOptionNames } from '../connector/options.ts'
 import { sinkConnector, sourceConnector } from '../connector/registry.ts'
 import type { Bound } from '../expression/expression.ts'
 import { analyze } from '../plan/analyze.ts'
@@ -10,7 +11,7 @@ import { optimize } from '../plan/optimize.ts'
 import { type PhysicalPlan, planPhysical } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
 import { type PlacedSink, type PlacedSource, type PlacedStage, placeStages } from './placement.ts'
-import type { QueryOptions } from './query-options.ts'
+import { checkSinkOptions, type QueryOptions } from './query-options.ts'
 
 /** A query that has been found to make sense: what it does, where its parts run, and what it reads and writes. */
 export interface PreparedQuery {
@@ -37,9 +38,18 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
   const { outputMode, trigger, workers } = options
   const streaming = trigger.kind !== 'batch'
   const sources = new Map<string, PlacedSource>()
+  const sink = sinkConnector(options.sink.format)
+  checkSinkOptions(sink, options.sink.options)
   for (const source of sourcesOf(options.plan)) {
-    const description = await sourceConnector(source.format).describe(source.options, source.schema, source.streaming)
-    sources.set(source.id, { format: source.format, options: source.options, description })
+    const connector = sourceConnector(source.format)
+    if (connector.options !== undefined)
+      checkOptionNames(
+        `Format ${source.format}`,
+        Object.keys(source.options).filter(name => name !== 'id'),
+        connector.options,
+      )
+    const description = await connector.describe(source.options, source.schema, source.streaming)
+    sources.set(source.id, { format: source.format, options: source.options, description, holds: source.holds })
   }
   const analyzed = analyze(options.plan)
   if (streaming) checkStreaming(analyzed, outputMode)
@@ -51,7 +61,7 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
     if (op.kind === 'sort' || op.kind === 'limit') throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${op.kind} (planned)` })
   }
   const sinkOptions = { ...options.sink.options, outputMode }
-  const sinkDescription = await sinkConnector(options.sink.format).describe(sinkOptions, analyzed.plan.schema)
+  const sinkDescription = await sink.describe(sinkOptions, analyzed.plan.schema)
   if (streaming && !sinkDescription.outputModes.includes(outputMode)) {
     throw new EngineError('UNSUPPORTED_OUTPUT_MODE', {
       mode: outputMode,
@@ -83,7 +93,7 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
 }
 
 /** Streaming and batch sources of a plan, static tables of joins left out: those are read before. */
-const sourcesOf = (plan: LogicalPlan): SourceNode[] => {
+export const sourcesOf = (plan: LogicalPlan): SourceNode[] => {
   switch (plan.kind) {
     case 'source':
       return [plan]
@@ -139,11 +149,9 @@ const moduleFunctions = (bound: Bound): { url: string; name: string }[] => {
   }
 }
 
-let localCount = 0
-
-/** Puts the rows that stand in the plan itself where the memory source finds them. */
-export const registerLocal = (stage: PlacedStage): string => {
-  const id = `local-${localCount++}`
-  if (stage.input.kind === 'local') rowLog(id).append(stage.input.rows)
-  return id
+/** Puts the rows that stand in the plan itself where the memory source finds them, for as long as somebody holds the log. */
+export const registerLocal = (stage: PlacedStage): { readonly id: string; readonly log: RowLog } => {
+  const log = new RowLog()
+  if (stage.input.kind === 'local') log.append(stage.input.rows)
+  return { id: rowLogs.put(log), log }
 }

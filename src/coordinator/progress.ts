@@ -26,6 +26,13 @@ export interface QueryProgress {
   readonly latencies: { readonly processingLatencyMs: LatencySnapshot; readonly e2eLatencyMs: LatencySnapshot }
 }
 
+/** Nothing has come for ten seconds, and again ten seconds later. */
+export interface QueryIdle {
+  readonly id: string
+  readonly runId: string
+  readonly timestamp: string
+}
+
 export interface StateOperatorProgress {
   readonly operatorName: string
   readonly numRowsTotal: number
@@ -41,6 +48,8 @@ export interface SourceProgress {
   readonly startOffset: SourceOffset | null
   readonly endOffset: SourceOffset | null
   readonly numInputRows: number
+  readonly inputRowsPerSecond: number
+  readonly processedRowsPerSecond: number
   readonly backlog: number
   /** What else the source counted in the epoch: `numMalformedRows`, say. */
   readonly metrics: Readonly<Record<string, number>>

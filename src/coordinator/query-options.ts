@@ -1,13 +1,38 @@
 import type { WaitableClock } from '../base/clock.ts'
-import type { ConnectorOptions } from '../connector/connector.ts'
+import type { ConnectorOptions, SinkConnector } from '../connector/connector.ts'
+import { checkOptionNames } from '../connector/options.ts'
 import type { LogicalPlan, OutputMode, Trigger } from '../plan/logical-plan.ts'
 import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
-import type { QueryProgress } from './progress.ts'
+import type { QueryIdle, QueryProgress } from './progress.ts'
+
+/** Options of every query, which a sink's stand beside. */
+export const queryOptionNames: readonly string[] = [
+  'checkpointLocation',
+  'maxRestarts',
+  'durability',
+  'idleStrategy',
+  'noDataMicroBatches',
+  'multipleWatermarkPolicy',
+]
+
+/** Put among a sink's options by the API itself. */
+const GIVEN: readonly string[] = ['id', 'queryName', 'outputMode']
+
+/** Throws UNKNOWN_OPTION for what neither the sink nor a query knows. */
+export const checkSinkOptions = ({ name, options: known }: SinkConnector, options: ConnectorOptions): void => {
+  const own = Object.keys(options).filter(option => !GIVEN.includes(option))
+  if (known !== undefined) checkOptionNames(`Format ${name}`, own, [...known, ...queryOptionNames])
+}
 
 /** Everything that a query is started with. */
 export interface QueryOptions {
   readonly plan: LogicalPlan
-  readonly sink: { readonly format: string; readonly options: ConnectorOptions }
+  readonly sink: {
+    readonly format: string
+    readonly options: ConnectorOptions
+    /** What the options name by an id: an object of this process, which lives as long as the query. */
+    readonly holds?: object
+  }
   readonly outputMode: OutputMode
   readonly trigger: Trigger
   readonly name: string | null
@@ -29,6 +54,7 @@ export interface QueryOptions {
   readonly explaining?: boolean
   readonly signal: AbortSignal | null
   readonly onProgress: (progress: QueryProgress) => void
+  readonly onIdle: (idle: QueryIdle) => void
 }
 
 /** How often a query that failed is started again by itself. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { clockBase } from '../base/clock.ts'
 import { EngineError } from '../base/errors.ts'
+import type { RowLog } from '../connector/memory-source.ts'
 import type { Trigger } from '../plan/logical-plan.ts'
 import type { TableSpec } from '../runtime/task-spec.ts'
 import { Attempt } from './attempt.ts'
 import { collectTables } from './collect-tables.ts'
-import { EpochCycle } from './epoch-cycle.ts'
+import { EpochCycle, PROCESSING } from './epoch-cycle.ts'
 import { EpochLog } from './epoch-log.ts'
 import { type EndedEpoch, progressOf } from './epoch-progress.ts'
 import { deploy, type PlacedSource, type PlacedStage } from './placement.ts'
@@ -18,6 +19,8 @@ import { RunControl, Signal } from './run-control.ts'
 import { StateFiles } from './state-files.ts'
 
 const RECENT_PROGRESS = 100
+/** How long a query does nothing before its listeners hear that it is idle, and again so long after; Spark's. */
+const IDLE_MILLIS = 10_000
 
 /**
  * The life of one query, from its start to its end: it recovers, starts the tasks, lets the epochs run, and starts anew when something
@@ -39,7 +42,12 @@ export class QueryRun {
   readonly #committed = new Signal()
   #attempt: Attempt | null = null
   #tables: readonly TableSpec[] = []
-  readonly #localIds = new Map<string, string>()
+  readonly #locals = new Map<string, { readonly id: string; readonly log: RowLog }>()
+  /** It came to its end by itself: its input ended, or its trigger is for what is there. */
+  #isComplete = false
+  /** Micros: when the last epoch began, and when something was last told to listeners. */
+  #lastBegun = Number.NaN
+  #lastTold: number
   readonly #life: Promise<void>
   #resolveStarted: () => void = () => {}
   #rejectStarted: (error: unknown) => void = () => {}
@@ -56,6 +64,7 @@ export class QueryRun {
       this.#rejectStarted = reject
     })
     this.#started.catch(() => {})
+    this.#lastTold = options.clock.now()
     this.#life = this.#live()
     const { signal } = options
     const onAbort = (): void => void this.stop().catch(() => {})
@@ -108,7 +117,10 @@ export class QueryRun {
     this.#control.trigger = trigger
   }
 
-  /** Ends the epoch at hand, commits it and closes. Resolves when everything is closed; does not reject. */
+  /**
+   * Ends the epoch at hand, commits it and closes; a batch, and a query that has not got as far as an epoch, is broken off. Resolves when
+   * everything is closed; does not reject.
+   */
   async stop(): Promise<void> {
     this.#control.stop()
     await this.#life
@@ -121,8 +133,8 @@ export class QueryRun {
   }
 
   /**
-   * Resolves when everything that the sources held at the time of the call has been processed and committed. Rejects if the query ends
-   * before.
+   * Resolves when everything that the sources held at the time of the call has been processed and committed, or the query has come to its
+   * end by itself. Rejects if it is stopped or fails before.
    */
   async processAllAvailable(): Promise<void> {
     await this.#started
@@ -143,15 +155,22 @@ export class QueryRun {
       await this.#reach(target)
       return
     }
-    throw this.exception ?? new EngineError('QUERY_STOPPED', { what: 'all input was processed' })
+    if (!this.#isComplete) throw this.exception ?? this.#stopped('all input was processed')
   }
 
   async #reach(target: Positions): Promise<void> {
     while (!reaches(this.#log.positions, target) || this.#log.hasDueWork(this.trigger)) {
-      if (!this.#isActive) throw this.exception ?? new EngineError('QUERY_STOPPED', { what: 'all input was processed' })
+      if (!this.#isActive) {
+        if (this.#isComplete) return
+        throw this.exception ?? this.#stopped('all input was processed')
+      }
       this.#control.flush()
       await Promise.race([this.#committed.next, this.#life])
     }
+  }
+
+  #stopped(what: string): EngineError {
+    return new EngineError('QUERY_STOPPED', { what }, this.options.signal?.reason)
   }
 
   async #live(): Promise<void> {
@@ -170,24 +189,30 @@ export class QueryRun {
         }
       }
     } catch (error) {
-      this.exception = error instanceof Error ? error : new Error(String(error))
       failure = error
+      // A stop is no failure, but for a batch, of which nothing is left then.
+      const isStop = this.#control.stopping && error instanceof EngineError && error.code === 'QUERY_STOPPED'
+      if (isStop) failure = this.#stopped(this.trigger.kind === 'batch' ? 'it had finished' : 'it had started')
+      if (!isStop || this.trigger.kind === 'batch') this.exception = failure instanceof Error ? failure : new Error(String(failure))
     } finally {
       await this.#attempt?.destroy().catch(() => {})
       this.#attempt = null
       await this.#log.close()
+      for (const { holds } of this.prepared.sources.values()) holds?.endOfQuery?.()
+      this.#locals.clear()
+      this.#isComplete = failure === null && !this.#control.stopping
       this.#isActive = false
       this.#message = this.exception === null ? 'Stopped' : `Terminated with exception: ${this.exception.message}`
       this.#committed.fire()
       // Only now, so that whoever hears of it can start anew on the same checkpoint.
-      this.#rejectStarted(failure ?? new EngineError('QUERY_STOPPED', { what: 'it had started' }))
+      this.#rejectStarted(failure ?? this.#stopped('it had started'))
     }
   }
 
   async #open(): Promise<void> {
     await this.#log.open()
     this.id = this.#log.queryId ?? this.id
-    this.#tables = await collectTables(this.prepared.physical.tables, this.options)
+    this.#tables = await collectTables(this.prepared.physical.tables, { ...this.options, signal: this.#control.haltSignal })
     await this.#log.recover()
   }
 
@@ -228,19 +253,31 @@ export class QueryRun {
       modules: options.modules,
       functions: prepared.functions,
       stateFiles: stateFolder === null ? null : new StateFiles(stateFolder, attemptId),
+      onEnded: () => {
+        this.#control.inputEnded = true
+      },
     })
     this.#attempt = attempt
+    this.#control.inputEnded = false
     attempt.start()
-    await attempt.race(attempt.ready)
+    await attempt.race(Promise.race([attempt.ready, this.#control.halted]))
     await log.begin(attempt.positions)
-    this.#message = 'Running'
-    this.#resolveStarted()
+    this.#message = 'Waiting for data to arrive'
+    if (!this.#control.stopping) this.#resolveStarted()
     this.#committed.fire()
     const onEnded = (ended: EndedEpoch | null): void => {
       if (ended !== null) this.#note(attempt, ended)
       this.#committed.fire()
     }
-    await new EpochCycle({ attempt, log, control: this.#control, onEnded }).run()
+    await new EpochCycle({
+      attempt,
+      log,
+      control: this.#control,
+      onEnded,
+      onState: message => this.#onState(message),
+      now: options.clock.now,
+      unrepeatable: [...prepared.sources].flatMap(([id, source]) => (source.description.replayable ? [] : [id])),
+    }).run()
     attempt.command({ kind: 'finish' })
     await attempt.race(attempt.done)
     await attempt.destroy()
@@ -249,10 +286,21 @@ export class QueryRun {
 
   #note(attempt: Attempt, ended: EndedEpoch): void {
     const { id, runId, options, prepared } = this
-    const progress = progressOf({ id, runId, name: options.name }, prepared, attempt, ended)
+    const progress = progressOf({ id, runId, name: options.name }, prepared, attempt, ended, this.#lastBegun)
+    this.#lastBegun = ended.begunMicros
+    this.#lastTold = options.clock.now()
     this.recentProgress.push(progress)
     if (this.recentProgress.length > RECENT_PROGRESS) this.recentProgress.shift()
     options.onProgress(progress)
+  }
+
+  /** Also tells listeners from time to time that there is nothing to do. */
+  #onState(message: string): void {
+    this.#message = message
+    const now = this.options.clock.now()
+    if (message === PROCESSING || now - this.#lastTold < IDLE_MILLIS * 1000) return
+    this.#lastTold = now
+    this.options.onIdle({ id: this.id, runId: this.runId, timestamp: new Date(now / 1000).toISOString() })
   }
 
   #sourceOf(id: string): PlacedSource {
@@ -262,11 +310,11 @@ export class QueryRun {
   }
 
   #localId(stage: PlacedStage): string {
-    let id = this.#localIds.get(stage.id)
-    if (id === undefined) {
-      id = registerLocal(stage)
-      this.#localIds.set(stage.id, id)
+    let local = this.#locals.get(stage.id)
+    if (local === undefined) {
+      local = registerLocal(stage)
+      this.#locals.set(stage.id, local)
     }
-    return id
+    return local.id
   }
 }

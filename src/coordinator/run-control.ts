@@ -1,4 +1,5 @@
 import type { WaitableClock } from '../base/clock.ts'
+import { EngineError } from '../base/errors.ts'
 import type { Trigger } from '../plan/logical-plan.ts'
 
 /** Something that others wait for and that happens again and again. A wait that ends otherwise must be dropped: nothing else forgets it. */
@@ -34,10 +35,33 @@ export class RunControl {
   #flushRequests = 0
   /** How many of them the end of a real-time epoch has answered. One that comes between two epochs must not be forgotten. */
   #flushesAnswered = 0
+  #inputEnded = false
+  readonly #halt = new AbortController()
+  /** Rejects with QUERY_STOPPED at a stop, for what is not to be waited for then. Never resolves. */
+  readonly halted: Promise<never>
 
   constructor(clock: WaitableClock, trigger: Trigger) {
     this.#clock = clock
     this.#trigger = trigger
+    this.halted = new Promise((_, reject) => {
+      this.#halt.signal.addEventListener('abort', () => reject(new EngineError('QUERY_STOPPED', { what: 'it had ended' })), { once: true })
+    })
+    this.halted.catch(() => {})
+  }
+
+  /** Aborted by a stop. */
+  get haltSignal(): AbortSignal {
+    return this.#halt.signal
+  }
+
+  /** No source has or will ever have another row: nothing is waited for any more. */
+  get inputEnded(): boolean {
+    return this.#inputEnded
+  }
+
+  set inputEnded(ended: boolean) {
+    this.#inputEnded = ended
+    if (ended) this.#interrupted.fire()
   }
 
   get trigger(): Trigger {
@@ -55,6 +79,7 @@ export class RunControl {
 
   stop(): void {
     this.#stopping = true
+    this.#halt.abort()
     this.#interrupted.fire()
   }
 
@@ -71,7 +96,7 @@ export class RunControl {
 
   /** Waits on the query's clock, or until something interrupts. */
   async pause(millis: number): Promise<void> {
-    if (!this.#stopping) await this.#until(this.#clock.now() + millis * 1000)
+    if (!this.#stopping && !this.#inputEnded) await this.#until(this.#clock.now() + millis * 1000)
   }
 
   /** The same; and not at all if a flush has not been answered. */
@@ -97,7 +122,7 @@ export class RunControl {
     const now = this.#clock.now() / 1000
     const next = Math.floor(now / intervalMillis) * intervalMillis + intervalMillis
     const isAsked = (): boolean => this.#trigger.kind === 'processingTime' && this.#trigger.intervalMillis === intervalMillis
-    while (!this.#stopping && this.#clock.now() / 1000 < next && isAsked()) await this.#until(next * 1000)
+    while (!this.#stopping && !this.#inputEnded && this.#clock.now() / 1000 < next && isAsked()) await this.#until(next * 1000)
   }
 
   async #until(micros: number): Promise<void> {

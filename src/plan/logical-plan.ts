@@ -53,7 +53,12 @@ export interface SourceNode {
   readonly schema: StructType
   /** False: `read`, a finite input, read whole. True: `readStream`. */
   readonly streaming: boolean
+  /** What the options name by an id: an object of this process, which lives as long as a plan that reads it. */
+  readonly holds?: HeldObject
 }
+
+/** `endOfQuery`: the query that read it has ended. */
+export type HeldObject = object & { endOfQuery?(): void }
 
 export type JoinType = 'inner' | 'leftOuter' | 'rightOuter' | 'fullOuter' | 'leftSemi' | 'leftAnti' | 'cross'
 

@@ -10,8 +10,8 @@ export type TaskCommand =
       /** Where a micro-batch ends; null: at the end of a finite input, or never (real time). */
       readonly end: SourceOffset | null
     }
-  /** Real time: the epoch ends here. */
-  | { readonly kind: 'end'; readonly epoch: number }
+  /** Real time: the epoch ends here. `drain`: it is the last one, and what cannot be read again is read before. */
+  | { readonly kind: 'end'; readonly epoch: number; readonly drain: boolean }
   | { readonly kind: 'latest'; readonly request: number; readonly whole: boolean }
   | { readonly kind: 'committed'; readonly offset: SourceOffset }
   /** No more epochs: pass the end on, close and be done. */
@@ -59,5 +59,7 @@ export type TaskReport =
   | { readonly kind: 'changes'; readonly task: string; readonly operatorId: number; readonly epoch: number; readonly chunk: Uint8Array }
   | { readonly kind: 'prepared'; readonly task: string; readonly epoch: number; readonly token: SinkToken }
   | { readonly kind: 'latest'; readonly task: string; readonly request: number; readonly offset: SourceOffset }
+  /** The task's source has no more rows and never will. */
+  | { readonly kind: 'ended'; readonly task: string }
   | { readonly kind: 'failed'; readonly task: string; readonly error: ErrorWire }
   | { readonly kind: 'done'; readonly task: string }

@@ -31,6 +31,8 @@ export interface TaskInput {
   backlog(): number
   /** What a source counted in the epoch; null for rings. */
   takeCounts(): Readonly<Record<string, number>> | null
+  /** Nothing more will ever be read, and everything that was has been processed. */
+  ended(): boolean
   close(): Ticket<void> | null
 }
 
@@ -140,6 +142,10 @@ export class RingsInput implements TaskInput {
     return null
   }
 
+  ended(): boolean {
+    return false
+  }
+
   close(): null {
     return null
   }
@@ -155,6 +161,7 @@ export class SourceInput implements TaskInput {
   #policy: EpochPolicy | null = null
   #awaitingRelease = false
   #finished = false
+  #isDraining = false
   readonly #clock: () => number
   readonly #state: ChainState
 
@@ -178,7 +185,7 @@ export class SourceInput implements TaskInput {
     const next = this.#commands[0]
     if (this.#policy.mode === 'realTime') {
       // Rows that have arrived before the order to end may belong to either epoch; the sooner the barrier, the better.
-      if (next?.kind === 'end' && next.epoch === this.#policy.epoch) {
+      if (next?.kind === 'end' && next.epoch === this.#policy.epoch && this.#isDrained(next.drain)) {
         this.#commands.shift()
         return this.#barrier(events)
       }
@@ -186,6 +193,13 @@ export class SourceInput implements TaskInput {
       return this.#barrier(events)
     }
     return this.reader.rows === 'records' ? this.#pollRecords(this.reader, chain, budget) : this.#pollObjects(this.reader, chain, budget)
+  }
+
+  #isDrained(drain: boolean): boolean {
+    if (!drain || this.reader.drain === undefined) return true
+    if (!this.#isDraining) this.reader.drain()
+    this.#isDraining = true
+    return this.reader.exhausted()
   }
 
   #begin(events: InputEvents): number {
@@ -267,6 +281,10 @@ export class SourceInput implements TaskInput {
 
   takeCounts(): Readonly<Record<string, number>> | null {
     return this.reader.takeCounts?.() ?? null
+  }
+
+  ended(): boolean {
+    return this.#nextRow === this.#rows.length && this.#buffer?.hasNext() !== true && this.reader.ended?.() === true
   }
 
   close(): Ticket<void> {

@@ -82,6 +82,7 @@ export class Task implements InputEvents {
   #isOpen = false
   #isDone = false
   #failed = false
+  #hasToldEnd = false
 
   constructor(parts: TaskParts, opening: readonly Ticket<void>[]) {
     this.#parts = parts
@@ -170,6 +171,9 @@ export class Task implements InputEvents {
     if (rows > 0) {
       this.#afterBurst()
       progressed = true
+    } else if (!this.#hasToldEnd && input.ended()) {
+      this.#hasToldEnd = true
+      this.#parts.report({ kind: 'ended', task: this.id })
     }
     return progressed ? 'progressed' : 'idle'
   }

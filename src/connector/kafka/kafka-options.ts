@@ -122,6 +122,25 @@ export interface KafkaSourceOptions extends ClusterOptions {
   readonly partitionFetchBytes: number
 }
 
+/** All that is read below; a client's own settings begin with `kafka.`. */
+export const kafkaSourceOptionNames: readonly string[] = [
+  'kafka.*',
+  'subscribe',
+  'subscribePattern',
+  'assign',
+  'startingOffsets',
+  'startingTimestamp',
+  'startingOffsetsByTimestamp',
+  'startingOffsetsByTimestampStrategy',
+  'endingOffsets',
+  'endingTimestamp',
+  'endingOffsetsByTimestamp',
+  'failOnDataLoss',
+  'maxOffsetsPerTrigger',
+  'includeHeaders',
+  'minPartitions',
+]
+
 export const kafkaSourceOptions = (options: ConnectorOptions, streaming: boolean): KafkaSourceOptions => {
   const endings = ['endingOffsets', 'endingTimestamp', 'endingOffsetsByTimestamp']
   for (const option of streaming ? endings : []) {

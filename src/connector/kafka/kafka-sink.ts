@@ -384,6 +384,7 @@ const checkSchema = (schema: StructType, topic: string | null): void => {
 /** `kafka`: columns value, and if they are there key, topic, partition and headers; options topic, kafka.*. */
 export const kafkaSink: SinkConnector = {
   name: 'kafka',
+  options: ['kafka.*', 'topic'],
   describe: async (options, schema) => {
     const parsed = kafkaSinkOptions(options)
     checkSchema(schema, parsed.topic)

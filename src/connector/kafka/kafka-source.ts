@@ -9,7 +9,14 @@ import type { ConnectorOptions, RecordReader, SourceConnector, SourceContext, So
 import { writeAtomically } from '../durable-file.ts'
 import { ticketOf } from '../promise-ticket.ts'
 import { headersType } from './headers.ts'
-import { includesHeaders, type KafkaSourceOptions, kafkaSourceOptions, type OffsetChoice, type TimeChoice } from './kafka-options.ts'
+import {
+  includesHeaders,
+  type KafkaSourceOptions,
+  kafkaSourceOptionNames,
+  kafkaSourceOptions,
+  type OffsetChoice,
+  type TimeChoice,
+} from './kafka-options.ts'
 import { RecordCursor } from './record-batch.ts'
 import { codeName, type FetchedPart, fetchRecords, isPassingCode, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC } from './requests.ts'
 import { EARLIEST, isPassing, KafkaCluster, LATEST } from './transport.ts'
@@ -655,6 +662,7 @@ const labelOf = ({ subscription }: KafkaSourceOptions): string =>
 /** `kafka`: options as Spark's connector has them; see the README. */
 export const kafkaSource: SourceConnector = {
   name: 'kafka',
+  options: kafkaSourceOptionNames,
   schema: schemaOf,
   describe: async (options, _schema, streaming) => {
     const parsed = kafkaSourceOptions(options, streaming)

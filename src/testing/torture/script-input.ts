@@ -61,6 +61,10 @@ export class ScriptInput implements TaskInput {
     return null
   }
 
+  ended(): boolean {
+    return false
+  }
+
   backlog(): number {
     return this.#rows.length - this.#next
   }
