@@ -16,6 +16,7 @@ export class IterableQueue extends RowQueue {
   readonly #iterable: RowIterable
   #iterator: AsyncIterator<Row> | Iterator<Row> | null = null
   #isPulling = false
+  #isStopping = false
   /** A query has read it. */
   #isOver = false
 
@@ -42,7 +43,11 @@ export class IterableQueue extends RowQueue {
   }
 
   /** One query can read it, once. */
-  override endOfQuery(): void {
+  override stopping(): void {
+    this.#isStopping = true
+  }
+
+  protected override over(): void {
     if (this.#iterator !== null && !this.isClosed && this.failure === null) {
       // What it does about it, and how long, is its own affair.
       void Promise.resolve(this.#iterator)
@@ -55,7 +60,7 @@ export class IterableQueue extends RowQueue {
   }
 
   #pull(): void {
-    if (this.#isPulling || this.isClosed || this.failure !== null || this.rows.length >= AHEAD) return
+    if (this.#isPulling || this.isClosed || this.#isStopping || this.failure !== null || this.rows.length >= AHEAD) return
     this.#isPulling = true
     void this.#pullSome()
   }
@@ -65,7 +70,7 @@ export class IterableQueue extends RowQueue {
       const iterable = this.#iterable
       const isAsync = Symbol.asyncIterator in iterable
       this.#iterator ??= isAsync ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
-      while (this.rows.length < AHEAD && !this.isClosed) {
+      while (this.rows.length < AHEAD && !this.isClosed && !this.#isStopping) {
         const { value, done } = await this.#iterator.next()
         if (this.isClosed) return
         if (done === true) this.isClosed = true

@@ -9,7 +9,7 @@ type Row = Record<string, unknown>
 export class PushQueue extends RowQueue {
   readonly format = 'push'
   readonly capacity: number
-  /** The query that read it has ended, and no other has been started: nobody will take a row. */
+  /** The query that read it has been stopped or has ended, and no other has been started: nobody will take a row. */
   isOver = false
   /** Told when there may be room, or when there will be none. */
   onRoom: () => void = () => {}
@@ -41,7 +41,11 @@ export class PushQueue extends RowQueue {
     this.isOver = false
   }
 
-  override endOfQuery(): void {
+  override stopping(): void {
+    this.over()
+  }
+
+  protected override over(): void {
     this.isOver = true
     this.onRoom()
   }

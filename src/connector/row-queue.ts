@@ -20,6 +20,7 @@ export abstract class RowQueue {
   wake: () => void = () => {}
   abstract readonly format: string
   isTaken = false
+  wasOpened = false
 
   /** Rows have been taken: there is room. */
   taken(): void {}
@@ -27,8 +28,18 @@ export abstract class RowQueue {
   /** A query has opened it. */
   opened(): void {}
 
+  /** Its query is being stopped: what is not taken in now is not lost. */
+  stopping(): void {}
+
+  /** A query that meant to read it has ended: unless that got no further than to find it taken, nobody reads it now. */
+  endOfQuery(): void {
+    if (this.isTaken || !this.wasOpened) return
+    this.wasOpened = false
+    this.over()
+  }
+
   /** The query that read it has ended. */
-  endOfQuery(): void {}
+  protected over(): void {}
 }
 
 export class QueueReader implements ObjectReader {
@@ -134,6 +145,7 @@ export class QueueReader implements ObjectReader {
     // What a checkpoint counted in another process goes on being counted.
     queue.readCount = Math.max(queue.readCount, start?.['0'] ?? 0)
     queue.opened()
+    queue.wasOpened = true
   }
 }
 

@@ -122,6 +122,7 @@ export class QueryRun {
    * everything is closed; does not reject.
    */
   async stop(): Promise<void> {
+    for (const { holds } of this.prepared.sources.values()) holds?.stopping?.()
     this.#control.stop()
     await this.#life
   }

@@ -57,8 +57,8 @@ export interface SourceNode {
   readonly holds?: HeldObject
 }
 
-/** `endOfQuery`: the query that read it has ended. */
-export type HeldObject = object & { endOfQuery?(): void }
+/** `stopping`: the query that reads it is being stopped, so nothing more should be taken in. `endOfQuery`: it has ended. */
+export type HeldObject = object & { stopping?(): void; endOfQuery?(): void }
 
 export type JoinType = 'inner' | 'leftOuter' | 'rightOuter' | 'fullOuter' | 'leftSemi' | 'leftAnti' | 'cross'
 

@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'vitest'
+import { codeOf, intoList, masters, triggers, until, withSession } from '../support/masters.ts'
+import { within } from '../support/within.ts'
+
+// Goal: no row that `push` accepted is lost but by a crash, and whoever pushes learns when one was not. Method: streams that are closed,
+// filled, stopped and shared, under every master and trigger.
+
+const SCHEMA = 'n BIGINT NOT NULL'
+const numbers = (count: number, from = 0): { n: number }[] => Array.from({ length: count }, (_, i) => ({ n: from + i }))
+
+describe.each(masters)('%s', master => {
+  describe.each(master === 'local[1]' ? [] : Object.keys(triggers))('%s', kind => {
+    test('close lets what was accepted through, and then the query ends by itself', async () => {
+      await withSession(master, async session => {
+        const stream = session.pushStream(SCHEMA)
+        const { query, rows } = await intoList(stream.toDF(), triggers[kind])
+        for (const row of numbers(5000)) expect(stream.push(row)).toBe(true)
+        stream.close()
+        expect(stream.push({ n: 0 })).toBe(false)
+        expect(await within(query.awaitTermination(), () => query.status.message)).toBe(true)
+        expect(rows).toEqual(numbers(5000))
+        expect(query.exception).toBe(null)
+        expect(query.isActive).toBe(false)
+        // Everything has been processed: there is nothing to wait for.
+        await query.processAllAvailable()
+      })
+    })
+
+    test('stop lets through what was accepted before', async () => {
+      await withSession(master, async session => {
+        const stream = session.pushStream(SCHEMA)
+        const { query, rows } = await intoList(stream.toDF(), triggers[kind])
+        for (const row of numbers(5000)) stream.push(row)
+        await within(query.stop(), () => query.status.message)
+        expect(rows).toEqual(numbers(5000))
+      })
+    })
+  })
+
+  test('rows pushed before the start wait for the query; a closed stream is a query that ends', async () => {
+    await withSession(master, async session => {
+      const stream = session.pushStream(SCHEMA)
+      for (const row of numbers(10)) stream.push(row)
+      stream.close()
+      const { query, rows } = await intoList(stream.toDF())
+      await within(query.awaitTermination(), () => query.status.message)
+      expect(rows).toEqual(numbers(10))
+    })
+  })
+
+  test('send waits for room, and keeps the order of those who wait', async () => {
+    await withSession(master, async session => {
+      const stream = session.pushStream(SCHEMA, { capacity: 4 })
+      const sent: Promise<void>[] = numbers(40).map(row => stream.send(row))
+      expect(stream.size).toBe(4)
+      expect(stream.push({ n: -1 })).toBe(false)
+      const { query, rows } = await intoList(stream.toDF())
+      await within(Promise.all(sent), () => `${rows.length} rows`)
+      await query.processAllAvailable()
+      expect(rows).toEqual(numbers(40))
+    })
+  })
+
+  test('a stream that is closed, and one whose query has ended, refuse those who wait and those who come', async () => {
+    await withSession(master, async session => {
+      const closed = session.pushStream(SCHEMA, { capacity: 1 })
+      closed.push({ n: 1 })
+      const waiting = codeOf(closed.send({ n: 2 }))
+      closed.close()
+      expect(await waiting).toBe('STREAM_CLOSED')
+      expect(await codeOf(closed.send({ n: 3 }))).toBe('STREAM_CLOSED')
+
+      const ended = session.pushStream(SCHEMA, { capacity: 1 })
+      const { query, rows } = await intoList(ended.toDF())
+      await query.stop()
+      expect(ended.push({ n: 1 })).toBe(false)
+      expect(await codeOf(ended.send({ n: 1 }))).toBe('QUERY_STOPPED')
+      // Another query takes it up.
+      const next = await intoList(ended.toDF())
+      expect(ended.push({ n: 2 })).toBe(true)
+      await next.query.processAllAvailable()
+      expect([rows, next.rows]).toEqual([[], [{ n: 2 }]])
+    })
+  })
+
+  test('two queries, or two parts of one, cannot share the rows', async () => {
+    await withSession(master, async session => {
+      const stream = session.pushStream(SCHEMA)
+      const { query, rows } = await intoList(stream.toDF())
+      expect(await codeOf(intoList(stream.toDF()))).toBe('SOURCE_TAKEN')
+      // The first reader is not harmed.
+      stream.push({ n: 1 })
+      await query.processAllAvailable()
+      expect(rows).toEqual([{ n: 1 }])
+      const other = session.pushStream(SCHEMA)
+      expect(await codeOf(intoList(other.toDF().union(other.toDF())))).toBe('SOURCE_TAKEN')
+      const again = await intoList(other.toDF())
+      await again.query.stop()
+    })
+  })
+
+  test('a query over two streams ends when both are closed', async () => {
+    await withSession(master, async session => {
+      const [left, right] = [session.pushStream(SCHEMA), session.pushStream(SCHEMA)]
+      const table = session.createDataFrame([{ n: 100 }], SCHEMA)
+      const { query, rows } = await intoList(left.toDF().union(right.toDF()).union(table))
+      left.push({ n: 1 })
+      left.close()
+      expect(await query.awaitTermination(60)).toBe(false)
+      right.push({ n: 2 })
+      right.close()
+      await within(query.awaitTermination(), () => query.status.message)
+      expect(rows.map(row => row.n).sort()).toEqual([1, 100, 2])
+    })
+  })
+
+  test.each([
+    ['a wrong type', { n: 'one' }, 'VALUE_TYPE_MISMATCH', /\bn holds "one"/],
+    ['a missing field that must be there', {}, 'NULL_IN_NON_NULLABLE', /Column n /],
+    ['null in its place', { n: null }, 'NULL_IN_NON_NULLABLE', /Column n /],
+    ['no row at all', 7, 'VALUE_TYPE_MISMATCH', /7/],
+    ['null as a row', null, 'VALUE_TYPE_MISMATCH', /null/],
+  ])('%s stops the query and names the field', async (_what, row, code, text) => {
+    await withSession(master, async session => {
+      const stream = session.pushStream(SCHEMA)
+      const { query } = await intoList(stream.toDF())
+      stream.push(row as { n: number })
+      await expect(within(query.awaitTermination(), () => query.status.message)).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(text),
+      })
+      expect(query.status.message).toMatch(code)
+    })
+  })
+
+  test('fields beyond the schema are left out', async () => {
+    await withSession(master, async session => {
+      const stream = session.pushStream(SCHEMA)
+      const { query, rows } = await intoList(stream.toDF())
+      stream.push({ n: 1, other: 'x' })
+      await query.processAllAvailable()
+      expect(rows).toEqual([{ n: 1 }])
+    })
+  })
+})
+
+test('inline, a row has gone through when push returns, and a callback may push', async () => {
+  await withSession('inline', async session => {
+    const stream = session.pushStream(SCHEMA)
+    const seen: unknown[] = []
+    const query = await stream
+      .toDF()
+      .writeStream.trigger({ realTime: '1 second' })
+      .foreach(({ n }) => {
+        seen.push(n)
+        if (Number(n) > 0) stream.push({ n: Number(n) - 1 })
+      })
+      .start()
+    await until(() => query.status.message === 'Processing new data')
+    stream.push({ n: 0 })
+    await until(() => seen.length > 0)
+    stream.push({ n: 3 })
+    expect(seen).toEqual([0, 3, 2, 1, 0])
+  })
+})
+
+test('a capacity that is none is refused', async () => {
+  await withSession('inline', async session => {
+    for (const capacity of [0, -1, 1.5, Number.NaN]) {
+      expect(() => session.pushStream(SCHEMA, { capacity })).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }))
+    }
+  })
+})
