@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { waitableClock } from '../../src/base/clock.ts'
-import { callerSinkRegistry } from '../../src/connector/caller-sinks.ts'
+import { callerObjects } from '../../src/connector/caller-sinks.ts'
 import { prepareQuery } from '../../src/coordinator/prepare-query.ts'
 import { defaultRestart, type QueryOptions } from '../../src/coordinator/query-options.ts'
 import { QueryRun } from '../../src/coordinator/query-run.ts'
@@ -25,12 +25,13 @@ test('a query whose threads are ended one after another, the persister among the
     .groupBy('key')
     .agg(count('*').alias('n'), sum(col('value')).alias('total'))
   const newest = new Map<number, { n: number; total: number }>()
-  const id = 'threads-test'
-  callerSinkRegistry.callbacks.set(id, row => newest.set(Number(row.key), { n: Number(row.n), total: Number(row.total) }))
+  const take = (row: Record<string, unknown>): void => {
+    newest.set(Number(row.key), { n: Number(row.n), total: Number(row.total) })
+  }
   const checkpointLocation = join(root, 'cp')
   const options: QueryOptions = {
     plan: numberSources(df.plan),
-    sink: { format: 'callback', options: { id } },
+    sink: { format: 'callback', options: { id: callerObjects.callbacks.put(take) }, holds: take },
     outputMode: 'update',
     trigger: { kind: 'realTime', intervalMillis: 20 },
     name: null,
@@ -45,6 +46,7 @@ test('a query whose threads are ended one after another, the persister among the
     modules: [],
     signal: null,
     onProgress: () => {},
+    onIdle: () => {},
   }
   const run = new QueryRun(options, await prepareQuery(options))
   await run.started
