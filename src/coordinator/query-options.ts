@@ -13,6 +13,7 @@ export const queryOptionNames: readonly string[] = [
   'idleStrategy',
   'noDataMicroBatches',
   'multipleWatermarkPolicy',
+  'chunkBase64String',
 ]
 
 /** Put among a sink's options by the API itself. */

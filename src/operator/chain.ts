@@ -151,8 +151,7 @@ const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
   const arrival = `${c.registers}[${ARRIVAL}]`
   cg.line(`${arrival} = f64[(p >> 3) - 1]`)
   // Only an operator that gathers groups holds rows back until the epoch's end.
-  if (operators.some(isGroupOperator))
-    cg.line(`if (${arrival} < ${c.registers}[${EARLIEST}]) ${c.registers}[${EARLIEST}] = ${arrival}`)
+  if (operators.some(isGroupOperator)) cg.line(`if (${arrival} < ${c.registers}[${EARLIEST}]) ${c.registers}[${EARLIEST}] = ${arrival}`)
   const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
   emitFrom(c, spec, operators, locals, 0, recordAccessor(cg, spec.input.layout, names, 'p'), 'continue')
   cg.close()
