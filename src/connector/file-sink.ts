@@ -184,11 +184,15 @@ class JsonFileCommitter implements SinkCommitter {
     await writeAtomically(name, text)
   }
 
-  /** Entries before a compacted one say nothing that it does not. */
+  /**
+   * Entries before a compacted one say nothing that it does not. In complete mode it takes the place of their files as well. The last few
+   * stay for those who are reading.
+   */
   async #removeOld(epoch: number): Promise<void> {
-    for (const name of await readdir(join(this.#folder, LOG))) {
-      const number = Number.parseInt(name, 10)
-      if (number < epoch - COMPACT_EVERY) await rm(join(this.#folder, LOG, name), { force: true })
+    for (const entry of await logEntries(this.#folder)) {
+      if (entry.epoch >= epoch - COMPACT_EVERY) return
+      if (this.#complete) for (const { path } of await filesOf(this.#folder, entry)) await rm(join(this.#folder, path), { force: true })
+      await rm(join(this.#folder, LOG, entry.name), { force: true })
     }
   }
 }
@@ -220,17 +224,20 @@ const logEntries = async (folder: string): Promise<LogEntry[]> =>
 export const committedFiles = async (folder: string, upTo: number): Promise<FileEntry[]> => {
   const entries = (await logEntries(folder)).filter(entry => entry.epoch <= upTo)
   const lastCompact = entries.findLastIndex(entry => entry.compact)
-  const files: FileEntry[] = []
   const current = entries.slice(Math.max(0, lastCompact))
-  for (const [i, { name, epoch }] of current.entries()) {
-    const path = join(folder, LOG, name)
-    if (epoch !== current[0].epoch + i)
-      throw new EngineError('OUTPUT_DAMAGED', { path: join(folder, LOG, String(current[0].epoch + i)), reason: 'it is missing' })
-    const [version, ...lines] = (await readFile(path, 'utf8')).split('\n')
-    if (version !== 'v1') throw new EngineError('OUTPUT_DAMAGED', { path, reason: `it begins with ${version}` })
-    for (const [i, line] of lines.entries()) if (line !== '') files.push(fileEntry(path, line, i + 2))
+  for (const [i, { epoch }] of current.entries()) {
+    const expected = current[0].epoch + i
+    if (epoch !== expected) throw new EngineError('OUTPUT_DAMAGED', { path: join(folder, LOG, String(expected)), reason: 'it is missing' })
   }
-  return files
+  return (await Promise.all(current.map(entry => filesOf(folder, entry)))).flat()
+}
+
+/** The files that an entry names. */
+const filesOf = async (folder: string, { name }: LogEntry): Promise<FileEntry[]> => {
+  const path = join(folder, LOG, name)
+  const [version, ...lines] = (await readFile(path, 'utf8')).split('\n')
+  if (version !== 'v1') throw new EngineError('OUTPUT_DAMAGED', { path, reason: `it begins with ${version}` })
+  return lines.flatMap((line, i) => (line === '' ? [] : [fileEntry(path, line, i + 2)]))
 }
 
 const fileEntry = (path: string, line: string, number: number): FileEntry => {

@@ -6,8 +6,7 @@ import { type DataType, field, type StructType, stringType, structType } from '.
 import type { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import { RowWriter } from '../record/row-writer.ts'
-import type { ConnectorOptions, RecordReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
-import { Ticket } from './connector.ts'
+import type { ConnectorOptions, RecordReader, SourceConnector, SourceContext, SourceOffset, Ticket } from './connector.ts'
 import { FileList, type ListedFile, listFiles } from './file-list.ts'
 import { booleanOption, choiceOption, durationOption, givenSchema, integerOption, requiredOption } from './options.ts'
 import { ticketOf } from './promise-ticket.ts'
@@ -50,6 +49,8 @@ class FileReader implements RecordReader {
   #skipLines = 0
   #atEnd = false
   #reading = false
+  /** What the disk is busy with. */
+  #pending: Promise<void> = Promise.resolve()
   #failure: unknown = null
   #lastScan = 0
   #closed = false
@@ -148,9 +149,13 @@ class FileReader implements RecordReader {
 
   close(): Ticket<void> {
     this.#closed = true
-    const handle = this.#handle
-    this.#handle = null
-    return handle === null || this.#reading ? Ticket.of(undefined) : ticketOf(handle.close())
+    return ticketOf(
+      this.#pending.then(async () => {
+        const handle = this.#handle
+        this.#handle = null
+        await handle?.close()
+      }),
+    )
   }
 
   #atLimit(): boolean {
@@ -201,23 +206,23 @@ class FileReader implements RecordReader {
     if (this.#reading || this.#closed || this.#failure !== null) return
     if (this.#file >= this.#list.files.length) {
       // Real time: look for new files now and then.
-      if (this.#limit === null && performance.now() - this.#lastScan > RESCAN_MILLIS) void this.#work(() => this.#scan())
+      if (this.#limit === null && performance.now() - this.#lastScan > RESCAN_MILLIS) this.#work(() => this.#scan())
       return
     }
     if (this.#atEnd || this.#bytes.length - this.#at > CHUNK_BYTES) return
-    void this.#work(() => this.#readChunk())
+    this.#work(() => this.#readChunk())
   }
 
-  async #work(what: () => Promise<void>): Promise<void> {
+  #work(what: () => Promise<void>): void {
     this.#reading = true
-    try {
-      await what()
-    } catch (error) {
-      this.#failure = error
-    } finally {
-      this.#reading = false
-      this.#wake()
-    }
+    this.#pending = what()
+      .catch(error => {
+        this.#failure = error
+      })
+      .finally(() => {
+        this.#reading = false
+        this.#wake()
+      })
   }
 
   async #scan(most = Number.POSITIVE_INFINITY): Promise<void> {

@@ -224,7 +224,7 @@ export class Attempt {
   async destroy(): Promise<void> {
     if (this.#local !== null) {
       this.#local.stop()
-      for (const task of this.#local.tasks) if (!task.isDone) task.abandon()
+      for (const task of this.#local.tasks) if (!task.isDone || task.failed) task.abandon()
     }
     await this.#pool?.destroy()
     await this.#persister?.abandon()

@@ -60,8 +60,8 @@ const take = async (path: string): Promise<void> => {
 /** Makes the file, whole from its first moment. False if it is there. */
 const create = async (file: string, text: string): Promise<boolean> => {
   const own = `${file}.${randomUUID()}`
-  await writeFile(own, text)
   try {
+    await writeFile(own, text)
     await link(own, file)
     return true
   } catch (error) {

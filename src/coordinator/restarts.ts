@@ -16,7 +16,8 @@ export class Restarts {
     if (most === 0 || (error instanceof EngineError && error.fate === 'user')) throw error
     this.#failures = [...this.#failures.filter(at => at > nowMillis - withinMillis), nowMillis]
     const count = this.#failures.length
-    if (count > most) throw new EngineError('RESTART_LIMIT', { count, seconds: withinMillis / 1000, reason: reasonOf(error) }, error)
+    if (count > most)
+      throw new EngineError('RESTART_LIMIT', { count, seconds: withinMillis / 1000, reason: reasonOf(error).replace(/\.$/, '') }, error)
     return Math.min(longestMillis, firstMillis * 2 ** (count - 1))
   }
 }

@@ -6,7 +6,7 @@ import { CodeBuilder } from './code-builder.ts'
 import { compileExpression, nullValue } from './compile.ts'
 import { slotValue } from './json-code.ts'
 import { emitJsonObject } from './json-encode.ts'
-import { ABSENT, JsonScanner, MALFORMED } from './json-scanner.ts'
+import { ABSENT, JsonScanner, MALFORMED, PARTIAL } from './json-scanner.ts'
 import type { JsonWriter } from './json-writer.ts'
 import { recordAccessor } from './record-accessor.ts'
 import { emitRecord } from './record-emitter.ts'
@@ -19,8 +19,8 @@ export const CORRUPT_RECORD = '_corrupt_record'
 export type LineResult = 'row' | 'blank' | 'malformed'
 
 /**
- * Decodes JSON lines into records: only `columns` of the schema, in that order. A malformed line becomes a row of nulls, with its text in
- * `_corrupt_record`, if `keepsMalformed`; else nothing. The caller counts. `fixed`: columns whose value is given for all lines, as text.
+ * Decodes JSON lines into records: only `columns` of the schema, in that order. A malformed line becomes a row of nulls, or of what fields
+ * of it are right, with its text in `_corrupt_record`, if `keepsMalformed`; else nothing. The caller counts. `fixed`: columns whose value is given for all lines, as text.
  */
 export const jsonRowDecoder = (
   schema: StructType,
@@ -36,16 +36,17 @@ export const jsonRowDecoder = (
   cg.line(`const status = ${s}.scan(u8, offset, length)`)
   cg.line(`if (status === ${ABSENT}) return 'blank'`)
   cg.line(`const bad = status === ${MALFORMED}`)
-  if (!keepsMalformed) cg.line(`if (bad) return 'malformed'`)
+  // A field of another type makes the line malformed too, though its other fields are kept.
+  cg.line(`const clean = !bad && status !== ${PARTIAL}`)
+  if (!keepsMalformed) cg.line(`if (!clean) return 'malformed'`)
   const scanned = scanner.shapes.map(shape => slotValue(cg, s, shape, 'bad'))
   const values = picked.fields.map((f): Value => {
     if (isScanned(f)) return scanned.shift() ?? nullValue(cg, f.type)
     if (Object.hasOwn(fixed, f.name)) return fixedValue(cg, fixed[f.name], f.type)
-    return { form: 'bytes', type: f.type, isNull: '!bad', buffer: 'u8', offset: 'offset', length: 'length' }
+    return { form: 'bytes', type: f.type, isNull: 'clean', buffer: 'u8', offset: 'offset', length: 'length' }
   })
-  cg.line('let isClean = !bad')
   emitRecord(cg, RowLayout.of(picked), values, 'out')
-  cg.line(`return isClean ? 'row' : 'malformed'`)
+  cg.line(`return clean ? 'row' : 'malformed'`)
   return cg.build('decodeLine', ['u8', 'offset', 'length', 'out']).call as (
     u8: Uint8Array,
     offset: number,

@@ -132,6 +132,8 @@ export interface CountSettings {
   /** Reads what is there, commits and stops. */
   readonly finish?: boolean
   readonly options?: Readonly<Record<string, string | number>>
+  /** What a signal does: stops the query (twice, as an impatient user would), or aborts the AbortSignal that it was given. */
+  readonly stopBy?: 'stop' | 'abort'
   /** See fault-disk.mjs. */
   readonly disk?: Readonly<Record<string, unknown>>
 }
@@ -170,6 +172,7 @@ export class CountRun {
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text))
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.errors += text
+      this.#tell()
     })
     this.ended = new Promise(resolve =>
       this.process.on('close', (code, signal) => {
@@ -181,7 +184,16 @@ export class CountRun {
 
   /** Resolves when so many epochs have been committed, or the process has ended. */
   async epochs(count: number): Promise<void> {
-    await this.#until(() => this.messages.filter(message => message.kind === 'epoch').length >= count)
+    await this.#until(() => this.epochCount >= count)
+  }
+
+  get epochCount(): number {
+    return this.messages.filter(message => message.kind === 'epoch').length
+  }
+
+  /** Resolves when the process has written to stderr, or ended. */
+  async complaint(): Promise<void> {
+    await this.#until(() => this.errors !== '')
   }
 
   async started(): Promise<void> {

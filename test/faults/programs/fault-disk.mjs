@@ -2,7 +2,8 @@
 // kills the process, or fails as a full disk does. FAULT_DISK:
 //   folders  what counts; a change is named by what is done and to which kind of file, as in `rename state/*.manifest.tmp`
 //   kill     { step, nth, half }: SIGKILL before the nth change of that name; half: in the middle of it, if it is a write
-//   full     { match, from, until }: of the changes whose name matches, those from the one number to before the other find no room
+//   full     { match, from, until }: of the changes whose name matches, those from the one number to before the other find no room; each
+//            is told on stderr
 //   trace    each change goes to stderr
 import fs from 'node:fs'
 import promises from 'node:fs/promises'
@@ -31,6 +32,8 @@ const kindOf = path => {
 const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
 const die = () => process.kill(process.pid, 'SIGKILL')
 
+const takesRoom = new Set(['mkdir', 'writeFile', 'open', 'write', 'link'])
+
 /** Says what is to happen to a change: `half` kills after a part of a write, `full` finds no room. */
 const next = (what, kind) => {
   const step = `${what} ${kind}`
@@ -41,10 +44,10 @@ const next = (what, kind) => {
   }
   if (full === null || !new RegExp(full.match ?? '').test(step)) return 'done'
   const number = Atomics.add(counts, FULL, 1) + 1
-  return number >= full.from && number < (full.until ?? Number.POSITIVE_INFINITY) ? 'full' : 'done'
+  if (number < full.from || number >= (full.until ?? Number.POSITIVE_INFINITY)) return 'done'
+  if (takesRoom.has(what)) fs.writeSync(2, `no room to ${step}\n`)
+  return 'full'
 }
-
-const takesRoom = new Set(['mkdir', 'writeFile', 'open', 'write', 'link'])
 
 /** The part of a write's arguments that says which bytes. */
 const bytesOf = (data, rest) => {

@@ -2,7 +2,17 @@
 // into another, exactly once.
 import { count, parseTrigger, sum, WalkwaySession, window } from '../../../dist/index.js'
 
-const { input, output, checkpoint, master, trigger, switches = [], finish = false, options = {} } = JSON.parse(process.argv[2])
+const {
+  input,
+  output,
+  checkpoint,
+  master,
+  trigger,
+  switches = [],
+  finish = false,
+  stopBy = 'stop',
+  options = {},
+} = JSON.parse(process.argv[2])
 const say = (kind, rest = {}) => process.stdout.write(`${JSON.stringify({ kind, ...rest })}\n`)
 
 const spark = WalkwaySession.builder().master(master).create()
@@ -14,20 +24,23 @@ const totals = events
   .agg(count('*').alias('events'), sum('value').alias('total'))
   .select('window.start', 'key', 'events', 'total')
 
+const controller = new AbortController()
+
 try {
   const query = await totals.writeStream
     .format('json')
     .outputMode('append')
     .options({ checkpointLocation: checkpoint, ...options })
     .trigger(parseTrigger(trigger))
+    .signal(controller.signal)
     .start(output)
-  say('started')
   for (const signal of ['SIGTERM', 'SIGINT']) {
     process.on(signal, () => {
-      void query.stop()
-      void query.stop()
+      if (stopBy === 'abort') controller.abort()
+      else void Promise.all([query.stop(), query.stop()])
     })
   }
+  say('started')
   let next = 0
   const timer = switches.length === 0 ? null : setInterval(() => query.setTrigger(parseTrigger(switches[next++ % switches.length])), 35)
   const settled = query.awaitTermination()
