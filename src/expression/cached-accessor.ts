@@ -12,7 +12,7 @@ export const cachedAccessor = (cg: CodeBuilder, read: (ordinal: number) => Value
     column: ordinal => {
       const cached = known.get(ordinal)
       if (cached !== undefined) return cached
-      const value = read(ordinal)
+      const value = cg.note(read(ordinal))
       if (cg.depth === depth) known.set(ordinal, value)
       return value
     },

@@ -1,3 +1,6 @@
+import { type Holder, type SplitLimits, splitFunction } from './split-function.ts'
+import type { Value } from './value.ts'
+
 /**
  * Text of one generated function, with fresh names and a table of constants. User text never enters the source: literals go through
  * `constant` or `JSON.stringify`.
@@ -7,8 +10,15 @@ export class CodeBuilder {
   readonly #names: string[] = []
   readonly #lines: string[] = []
   readonly #known = new Map<unknown, string>()
+  readonly #holders = new Map<string, Holder>()
+  readonly #limits: SplitLimits | undefined
   #depth = 0
   #serial = 0
+
+  /** `limits`: from what size on a function is cut in parts; tests take small ones. */
+  constructor(limits?: SplitLimits) {
+    this.#limits = limits
+  }
 
   /** How many blocks are open. An accessor caches a column only at the depth at which its row began. */
   get depth(): number {
@@ -48,15 +58,37 @@ export class CodeBuilder {
     return name
   }
 
+  /** Tells what kind of JS value a local holds. Only needed so that a function which is cut in parts moves it without an allocation. */
+  holds(holder: Holder, ...locals: string[]): void {
+    for (const local of locals) this.#holders.set(local, holder)
+  }
+
+  /** The same for the locals of a value. Returns the value. */
+  note<V extends Value>(value: V): V {
+    this.holds('boolean', value.isNull)
+    if (value.form === 'struct') for (const field of value.fields) this.note(field)
+    else if (value.form === 'bytes') this.holds('number', value.offset, value.length)
+    else if (value.form === 'scalar') {
+      const { kind } = value.type
+      if (kind === 'boolean') this.holds('boolean', value.code)
+      else if (kind === 'long') this.holds('long', value.code)
+      // A decimal may be beyond 64 bits until it has been checked, which is in the next statement.
+      else if (kind !== 'decimal') this.holds('number', value.code)
+    }
+    return value
+  }
+
   /** The statements so far. */
   body(): string {
     return this.#lines.join('\n')
   }
 
-  /** Compiles `(…parameters) => body`, its constants bound. Throws EvalError where code generation is forbidden. */
+  /** Compiles `(…parameters) => body`, its constants bound; a large one in parts. Throws EvalError where code generation is forbidden. */
   build(name: string, parameters: readonly string[]): GeneratedFunction {
     if (!/^[A-Za-z_$][\w$]*$/.test(name)) throw new Error(`${name} is no name for a function`)
-    const source = `return function ${name}(${parameters.join(', ')}) {\n${this.body()}\n}`
+    const whole = this.body()
+    const split = splitFunction(whole, parameters, this.#holders, (value, prefix) => this.constant(value, prefix), this.#limits)
+    const source = `${split?.around ?? ''}\nreturn function ${name}(${parameters.join(', ')}) {\n${split?.body ?? whole}\n}`.trimStart()
     const make = new Function(...this.#names, source) as (...values: unknown[]) => (...args: never[]) => unknown
     return { source, call: make(...this.constants) }
   }

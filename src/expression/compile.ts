@@ -22,7 +22,10 @@ export interface CompileContext {
 /**
  * Generates code that computes an expression for the row at hand. The statements go to `cg`; the result says in which locals the value is.
  */
-export const compileExpression = (cg: CodeBuilder, expression: Bound, row: RowAccessor, context: CompileContext): Value => {
+export const compileExpression = (cg: CodeBuilder, expression: Bound, row: RowAccessor, context: CompileContext): Value =>
+  cg.note(compileNode(cg, expression, row, context))
+
+const compileNode = (cg: CodeBuilder, expression: Bound, row: RowAccessor, context: CompileContext): Value => {
   const compile = (e: Bound): Value => compileExpression(cg, e, row, context)
   switch (expression.kind) {
     case 'input':
@@ -191,13 +194,17 @@ const isBytesType = (type: DataType): boolean =>
 
 const compileCase = (cg: CodeBuilder, expression: Extract<Bound, { kind: 'case' }>, row: RowAccessor, context: CompileContext): Value => {
   const target = new Target(cg, expression.type)
+  // One after the other and not one in the other: any number of branches nests no deeper, and can be cut in parts.
+  const label = cg.fresh('case')
+  cg.open(`${label}: {`)
   for (const { when, then } of expression.branches) {
     cg.open(`if (${compilePredicate(cg, when, row, context)}) {`)
     target.assign(compileExpression(cg, then, row, context))
-    cg.close('} else {')
+    cg.line(`break ${label}`)
+    cg.close()
   }
   if (expression.otherwise !== null) target.assign(compileExpression(cg, expression.otherwise, row, context))
-  for (const _ of expression.branches) cg.close()
+  cg.close()
   return target.value()
 }
 
@@ -213,8 +220,8 @@ const compileCall = (cg: CodeBuilder, expression: Extract<Bound, { kind: 'call' 
       for (const [i, arg] of args.entries()) {
         if (i > 0) cg.open(`if (${target.isNull}) {`)
         target.assign(compile(arg))
+        if (i > 0) cg.close()
       }
-      for (let i = 1; i < args.length; i++) cg.close()
       return target.value()
     }
     case 'least':

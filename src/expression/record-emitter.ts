@@ -6,6 +6,8 @@ import type { CodeBuilder } from './code-builder.ts'
 import { type BytesValue, scalarCode } from './convert.ts'
 import type { Value } from './value.ts'
 
+const NULL_TESTS_MOST = 32
+
 interface LeafValue {
   readonly leaf: Leaf
   readonly value: Value
@@ -29,13 +31,20 @@ export const emitRecord = (cg: CodeBuilder, layout: RowLayout, values: readonly 
   const nullTests = [...new Set(leaves.filter(({ value }) => value.isNull !== 'false').map(({ value }) => value.isNull))]
   checkNulls(cg, leaves)
   const hasNull = cg.fresh('hasNull')
-  if (nullTests.length > 0) cg.line(`const ${hasNull} = ${nullTests.join(' || ')}`)
+  // A few at a time: what is one statement stays in one function, however large.
+  for (let i = 0; i < nullTests.length; i += NULL_TESTS_MOST) {
+    const tests = nullTests.slice(i, i + NULL_TESTS_MOST).join(' || ')
+    cg.line(i === 0 ? `let ${hasNull} = ${tests}` : `${hasNull} = ${hasNull} || ${tests}`)
+  }
   const fixed = nullTests.length > 0 ? `${hasNull} ? ${layout.fixedBytesWithVtable} : ${layout.fixedBytes}` : String(layout.fixedBytes)
   const variables = leaves.flatMap(leafValue => variableOf(cg, leafValue))
+  cg.holds('boolean', hasNull)
+  for (const { value } of leaves) cg.note(value)
+  for (const { start, length } of variables) cg.holds('number', start, length)
   const texts = variables.filter(({ value }) => value.form === 'text')
   const [end, p, u8] = [cg.fresh('end'), cg.fresh('w'), cg.fresh('wu8')]
   for (const { value, length } of texts) if (value.form === 'text') cg.line(`let ${length} = ${value.code}.length`)
-  if (variables.length > 0) cg.line(`let ${variables.map(({ start }) => `${start} = 0`).join(', ')}`)
+  for (const { start } of variables) cg.line(`let ${start} = 0`)
   cg.line(`let ${end} = ${fixed}`)
   emitStarts(cg, variables, end)
   cg.line(`let ${p} = ${out}.claim(${end}${texts.length > 0 ? ' + 4' : ''}), ${u8} = ${out}.u8`)

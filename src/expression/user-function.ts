@@ -1,6 +1,7 @@
-import { type Node, parseExpressionAt } from 'acorn'
+import { parseExpressionAt } from 'acorn'
 import { EngineError } from '../base/errors.ts'
 import type { FunctionRef } from './expression.ts'
+import { type AnyNode, children, declare, isNode } from './syntax-tree.ts'
 
 /** A user function as the engine calls it. */
 export type UserFunction = (...args: unknown[]) => unknown
@@ -73,10 +74,6 @@ const sourceOf = (fn: UserFunction, name: string): string => {
     throw new EngineError('UDF_UNSUPPORTED', { name, reason: 'it is a native or bound function, which has no source' })
   }
   return text
-}
-
-interface AnyNode extends Node {
-  readonly [key: string]: unknown
 }
 
 const parse = (text: string, name: string): AnyNode => {
@@ -175,35 +172,6 @@ const freeVariables = (fn: AnyNode): Set<string> => {
   }
   visitFunction(fn, new Set())
   return free
-}
-
-const isNode = (value: unknown): value is AnyNode =>
-  typeof value === 'object' && value !== null && typeof (value as AnyNode).type === 'string'
-
-const children = (node: AnyNode): AnyNode[] =>
-  Object.values(node).flatMap(value => (Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : []))
-
-/** Adds the names that a pattern binds. */
-const declare = (pattern: AnyNode, scope: Set<string>): void => {
-  switch (pattern.type) {
-    case 'Identifier':
-      scope.add(String(pattern.name))
-      return
-    case 'AssignmentPattern':
-      declare(pattern.left as AnyNode, scope)
-      return
-    case 'RestElement':
-      declare(pattern.argument as AnyNode, scope)
-      return
-    case 'ObjectPattern':
-      for (const property of pattern.properties as AnyNode[])
-        declare((property.type === 'RestElement' ? property : property.value) as AnyNode, scope)
-      return
-    case 'ArrayPattern':
-      for (const element of pattern.elements as (AnyNode | null)[]) if (element !== null) declare(element, scope)
-      return
-    default:
-  }
 }
 
 /** Adds the names that statements declare, not going into nested functions. */

@@ -6,6 +6,7 @@ import { objectAccessor } from '../expression/object-accessor.ts'
 import { emitObject } from '../expression/object-emitter.ts'
 import { recordAccessor } from '../expression/record-accessor.ts'
 import { emitRecord } from '../expression/record-emitter.ts'
+import type { SplitLimits } from '../expression/split-function.ts'
 import type { RowAccessor } from '../expression/value.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { ChainOp } from '../plan/physical-plan.ts'
@@ -61,6 +62,8 @@ export interface ChainSpec {
   readonly tables: ReadonlyMap<number, StaticTable>
   /** True while the output holds rows that it could not pass on. */
   readonly isFull: () => boolean
+  /** From what size on functions are cut in parts, where it is not the usual one. */
+  readonly splitLimits?: SplitLimits
 }
 
 /** What a burst reads from: a ring or a record buffer. */
@@ -90,7 +93,7 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
   for (let i = spec.ops.length - 1; i >= 0; i--) {
     const operator = operators[i]
     if (!isGroupOperator(operator)) continue
-    const cg = new CodeBuilder()
+    const cg = new CodeBuilder(spec.splitLimits)
     const c = begin(cg, spec)
     const locals = emitLocals(cg, operators, i + 1)
     operator.emitGroup(c, 'handle', (row, skip) => emitFrom(c, spec, operators, locals, i + 1, row, skip))
@@ -129,7 +132,7 @@ const makeOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
 }
 
 const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
-  const cg = new CodeBuilder()
+  const cg = new CodeBuilder(spec.splitLimits)
   const c = begin(cg, spec)
   const locals = emitLocals(cg, operators, 0)
   const state = cg.constant(spec.state)

@@ -73,6 +73,7 @@ const check = (golden: GoldenCase, known: ReadonlySet<string>): void => {
     evaluations = [
       ['objects', overObjects(bound, schema)],
       ['records', overRecords(bound, schema)],
+      ['records, by a function in parts', overRecords(bound, schema, { from: 1, part: 100, least: 1 })],
     ]
   } catch (error) {
     // What fails for every row that is no null may as well be refused before the first.

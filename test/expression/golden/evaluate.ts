@@ -5,6 +5,7 @@ import { objectAccessor } from '../../../src/expression/object-accessor.ts'
 import { objectWriter, type UserRow } from '../../../src/expression/object-codec.ts'
 import { recordAccessor } from '../../../src/expression/record-accessor.ts'
 import { resolveExpression } from '../../../src/expression/resolve.ts'
+import type { SplitLimits } from '../../../src/expression/split-function.ts'
 import type { Value } from '../../../src/expression/value.ts'
 import { ChainState } from '../../../src/operator/chain-state.ts'
 import { makeContext } from '../../../src/operator/compile-context.ts'
@@ -32,11 +33,11 @@ export const overObjects = (bound: Bound, schema: StructType): ((row: UserRow) =
   return row => goldenValue(compute(row), bound.type)
 }
 
-/** Over records: the row is encoded first. */
-export const overRecords = (bound: Bound, schema: StructType): ((row: UserRow) => unknown) => {
+/** Over records: the row is encoded first. `limits`: from what size on the code is cut in parts. */
+export const overRecords = (bound: Bound, schema: StructType, limits?: SplitLimits): ((row: UserRow) => unknown) => {
   const layout = RowLayout.of(schema)
   const write = objectWriter(schema)
-  const cg = new CodeBuilder()
+  const cg = new CodeBuilder(limits)
   cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
   const value = compileExpression(cg, bound, recordAccessor(cg, layout, NAMES, 'p'), newContext(cg))
   cg.line(`return ${takeOut(cg, value)}`)
