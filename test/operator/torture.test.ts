@@ -24,6 +24,10 @@ const everything: Expression[] = [
   as(agg('last', col('huge'), { ignoreNulls: true }), 'lastHuge'),
   as(agg('sum', col('n'), { filter: call('>', col('n'), lit(0)) }), 'positive'),
 ]
+/** What windows can be kept as slices for: nothing that depends on the order of rows. */
+const orderFree: Expression[] = [
+  ...everything.filter(e => !(e.kind === 'alias' && e.child.kind === 'aggregate' && ['first', 'last'].includes(e.child.name))),
+]
 const few: Expression[] = [as(agg('count'), 'rows'), as(agg('sum', col('n')), 'total'), as(agg('max', col('key')), 'longest')]
 
 const table: LogicalPlan = {
@@ -78,6 +82,13 @@ const queries: Record<string, readonly [LogicalPlan, readonly OutputMode[]]> = {
   'tumbling windows': [byWindow(timed, 1000), every],
   'tumbling windows, all aggregates': [groupBy(timed, [window('at', 2000)], everything), every],
   'sliding windows': [byWindow(timed, 1000, 300, 70), every],
+  'sliding windows, all aggregates': [groupBy(timed, [col('flag'), window('at', 1100, 400, -30), col('key')], orderFree), flowing],
+  'sliding windows of everything': [groupBy(timed, [window('at', 1000, 250)], few), flowing],
+  'sliding windows, first and last': [groupBy(timed, [window('at', 1000, 500)], everything), flowing],
+  'windows of sliding windows': [
+    groupBy(byWindow(timed, 500, 250), [window('window', 2000, 1000)], [as(agg('sum', col('rows')), 'rows'), as(agg('count'), 'groups')]),
+    ['append'],
+  ],
   'windows without watermark': [byWindow(events, 1000, 500), ['update', 'complete']],
   'by raw event time': [groupBy(timed, [col('at')], few), every],
   'distinct rows for ever': [distinct(events, ['key', 'flag']), flowing],
