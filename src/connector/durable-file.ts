@@ -1,5 +1,7 @@
+import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync } from 'node:fs'
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { writeAllSync } from '../state/state-file-writer.ts'
 
 /** Writes all of it. A disk that is nearly full takes a part, and reports no error before the next write. */
 export const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
@@ -13,12 +15,14 @@ export const syncFolder = async (path: string): Promise<void> => {
   try {
     await folder.sync()
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EPERM' && code !== 'EINVAL' && code !== 'EISDIR' && code !== 'EBADF') throw error
+    if (!cannotSyncFolders(error)) throw error
   } finally {
     await folder.close()
   }
 }
+
+const cannotSyncFolders = (error: unknown): boolean =>
+  ['EPERM', 'EINVAL', 'EISDIR', 'EBADF'].includes((error as NodeJS.ErrnoException).code ?? '')
 
 /**
  * How well a file must be kept: `renamed`: it, and that it is there, survive a power cut; `written`: if it is there, it is whole; `no`:
@@ -27,6 +31,13 @@ export const syncFolder = async (path: string): Promise<void> => {
 export type Durability = 'renamed' | 'written' | 'no'
 
 const encoder = new TextEncoder()
+
+/** A small file that appears whole or not at all. */
+export interface TextFile {
+  readonly path: string
+  readonly text: string
+  readonly durability: Durability
+}
 
 /** Whole or not at all: a temporary file, synced, then renamed. */
 export const writeAtomically = async (path: string, text: string, durability: Durability = 'renamed'): Promise<void> => {
@@ -40,4 +51,34 @@ export const writeAtomically = async (path: string, text: string, durability: Du
   }
   await rename(temporary, path)
   if (durability === 'renamed') await syncFolder(dirname(path))
+}
+
+/** The same, on a thread that may block. */
+export const writeAtomicallySync = (path: string, text: string, durability: Durability): void => {
+  const temporary = `${path}.tmp`
+  const file = openSync(temporary, 'w')
+  try {
+    writeAllSync(file, encoder.encode(text))
+    if (durability !== 'no') fdatasyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(temporary, path)
+  if (durability === 'renamed') syncFolderSync(dirname(path))
+}
+
+const syncFolderSync = (path: string): void => {
+  let folder: number
+  try {
+    folder = openSync(path, 'r')
+  } catch {
+    return
+  }
+  try {
+    fsyncSync(folder)
+  } catch (error) {
+    if (!cannotSyncFolders(error)) throw error
+  } finally {
+    closeSync(folder)
+  }
 }

@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path'
 import { sealText, unsealText } from '../base/checked-text.ts'
 import { EngineError } from '../base/errors.ts'
 import type { SinkToken, SourceOffset } from '../connector/connector.ts'
-import { type Durability, writeAtomically } from '../connector/durable-file.ts'
+import { type Durability, type TextFile, writeAtomically } from '../connector/durable-file.ts'
 import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
 import type { StateFile } from '../state/state-file.ts'
 import { lockFolder, unlockFolder } from './folder-lock.ts'
+import type { WriteTexts } from './state-files.ts'
 
 /** How many old entries of the logs are kept, as Spark's minBatchesToRetain. */
 const RETAIN = 100
@@ -52,6 +53,8 @@ export class CheckpointFolder {
   readonly path: string
   readonly id: string
   readonly #isDurable: boolean
+  /** Who writes the logs; null: we ourselves. */
+  writer: WriteTexts | null = null
 
   private constructor(path: string, id: string, isDurable: boolean) {
     this.path = path
@@ -86,8 +89,12 @@ export class CheckpointFolder {
     return join(this.path, 'sources', sourceId)
   }
 
-  /** `isPlan`: the epoch has not run yet, and after a crash it must be the same. */
-  async writeOffsets(epoch: number, entry: OffsetEntry, isPlan: boolean): Promise<void> {
+  /** The plan of an epoch that has not run yet: after a crash it must be the same. */
+  async writePlan(epoch: number, entry: OffsetEntry): Promise<void> {
+    await this.#write(this.#offsets(epoch, entry, 'renamed'))
+  }
+
+  #offsets(epoch: number, entry: OffsetEntry, durability: Durability): TextFile {
     const header = {
       batchWatermarkMs: entry.watermarkMillis,
       batchTimestampMs: entry.batchTimeMillis,
@@ -96,7 +103,7 @@ export class CheckpointFolder {
       lateWatermarkMs: entry.lateMillis,
     }
     const lines = Object.entries(entry.ends).map(([sourceId, offset]) => JSON.stringify({ source: sourceId, offset }))
-    await this.#write(join('offsets', String(epoch)), ['v1', JSON.stringify(header), ...lines].join('\n'), isPlan ? 'renamed' : 'written')
+    return this.#text(join('offsets', String(epoch)), ['v1', JSON.stringify(header), ...lines].join('\n'), durability)
   }
 
   /** Null if the epoch was never planned. */
@@ -119,7 +126,7 @@ export class CheckpointFolder {
   async writeCommit(epoch: number, nextWatermarkMillis: number): Promise<void> {
     const text = `v1\n${JSON.stringify({ nextBatchWatermarkMs: nextWatermarkMillis })}`
     // A commit that a power cut takes away is made again: the manifest says that it is due.
-    await this.#write(join('commits', String(epoch)), text, 'written')
+    await this.#write(this.#text(join('commits', String(epoch)), text, 'written'))
   }
 
   /** The last epoch in the commit log, or -1. */
@@ -130,8 +137,11 @@ export class CheckpointFolder {
     return last
   }
 
-  async writeManifest(manifest: Manifest): Promise<void> {
-    await this.#write(join('state', `${manifest.epoch}.manifest`), JSON.stringify(manifest, bigintAsText), 'renamed')
+  /** From then on the epoch is prepared. `ran`: what it was, for `offsets/N`, if that was not planned. */
+  async writeManifest(manifest: Manifest, ran: OffsetEntry | null): Promise<void> {
+    const text = JSON.stringify(manifest, bigintAsText)
+    const file = this.#text(join('state', `${manifest.epoch}.manifest`), text, 'renamed')
+    await this.#write(file, ...(ran === null ? [] : [this.#offsets(manifest.epoch, ran, 'written')]))
   }
 
   /** The newest manifest, or null in a first run. A damaged one is refused: what came after it was committed on its strength. */
@@ -175,9 +185,13 @@ export class CheckpointFolder {
     await unlockFolder(this.path)
   }
 
-  async #write(name: string, text: string, durability: Durability): Promise<void> {
-    const path = join(this.path, name)
-    await writing(path, () => writeAtomically(path, sealText(text), this.#isDurable ? durability : 'no'))
+  #text(name: string, text: string, durability: Durability): TextFile {
+    return { path: join(this.path, name), text: sealText(text), durability: this.#isDurable ? durability : 'no' }
+  }
+
+  async #write(...files: TextFile[]): Promise<void> {
+    if (this.writer !== null) await this.writer(files)
+    else for (const { path, text, durability } of files) await writing(path, () => writeAtomically(path, text, durability))
   }
 }
 

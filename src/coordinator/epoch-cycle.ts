@@ -171,7 +171,7 @@ export class EpochCycle {
       return sourceId === null || position === null ? [] : [{ sourceId, position }]
     })
     const positions = advanced(before, read)
-    await log.commit(policy, outcome, positions, attempt.stateWriter)
+    await log.commit(policy, outcome, positions)
     attempt.committed(positions)
     const now = performance.now()
     onEnded({

@@ -30,6 +30,8 @@ export class EpochLog {
   #folder: CheckpointFolder | null = null
   #committer: SinkCommitter | null = null
   #compactor: Compactor | null = null
+  /** Who writes for the attempt at hand. */
+  #writer: StateWriter | null = null
 
   // Where the query stands
   #epoch = 0
@@ -134,6 +136,7 @@ export class EpochLog {
     this.#watermark = new EpochWatermark(this.#prepared.delays, this.#options.watermarkPolicy, null)
     this.#watermarkMoved = false
     this.#compactor?.forget()
+    this.#use(null)
     const folder = this.#folder
     const manifest = (await folder?.newestManifest()) ?? null
     const lastCommit = (await folder?.lastCommit()) ?? -1
@@ -167,11 +170,15 @@ export class EpochLog {
     this.#replay = folder.readOffsets(this.#epoch)
   }
 
-  /** Notes where the sources began. Where "latest" was, say, must be the same place after a crash in the first epoch. */
-  async begin(positions: Positions): Promise<void> {
+  /**
+   * An attempt begins: who writes for it, and where its sources stand. Where "latest" was, say, must be the same place after a crash in the
+   * first epoch.
+   */
+  async begin(writer: StateWriter | null, positions: Positions): Promise<void> {
+    this.#use(writer)
     const isFirst = Object.keys(this.#positions).length === 0
     this.#positions = { ...positions, ...this.#positions }
-    if (isFirst && this.#epoch === 0) await this.#folder?.writeManifest(this.#manifest(-1, this.#positions, []))
+    if (isFirst && this.#epoch === 0) await this.#folder?.writeManifest(this.#manifest(-1, this.#positions, []), null)
   }
 
   /** True if an epoch without rows should run: the watermark moved, and some state is bound to it. */
@@ -196,7 +203,7 @@ export class EpochLog {
 
   /** Writes the plan of an epoch down before it runs. `ends` null: it has none. */
   async plan(policy: EpochPolicy, ends: Positions | null): Promise<void> {
-    if (this.#replay === null && ends !== null) await this.#folder?.writeOffsets(policy.epoch, offsetEntry(policy, ends), true)
+    if (this.#replay === null && ends !== null) await this.#folder?.writePlan(policy.epoch, offsetEntry(policy, ends))
     this.#replay = null
   }
 
@@ -204,17 +211,16 @@ export class EpochLog {
    * State durable and sinks prepared → manifest → offsets (real time) → sink → commit log. From the manifest on, the epoch is rolled
    * forward after a crash.
    */
-  async commit(policy: EpochPolicy, outcome: EpochOutcome, positions: Positions, writer: StateWriter | null): Promise<void> {
+  async commit(policy: EpochPolicy, outcome: EpochOutcome, positions: Positions): Promise<void> {
     const { epoch } = policy
     const reports = outcome.sealed.flatMap(report => report.watermarks)
     this.#watermarkMoved = this.#watermark.advance(reports, policy.mode)
-    const folder = this.#folder
+    const [folder, writer] = [this.#folder, this.#writer]
     if (folder !== null && writer !== null) {
       const fresh = await writer.finish(epoch, this.#options.durability === 'power')
       this.#files = this.#compactor?.apply([...this.#files, ...fresh]) ?? []
       const manifest = this.#manifest(epoch, positions, outcome.tokens)
-      await folder.writeManifest(manifest)
-      if (policy.mode === 'realTime') await folder.writeOffsets(epoch, offsetEntry(policy, positions), false)
+      await folder.writeManifest(manifest, policy.mode === 'realTime' ? offsetEntry(policy, positions) : null)
       await this.#committer?.commit(epoch, outcome.tokens)
       await folder.writeCommit(epoch, this.#watermark.evictMillis)
       if (epoch % 10 === 0) await folder.purge(manifest, name => this.#compactor?.isInWork(name) === true)
@@ -224,6 +230,11 @@ export class EpochLog {
     }
     this.#positions = positions
     this.#epoch = epoch + 1
+  }
+
+  #use(writer: StateWriter | null): void {
+    this.#writer = writer
+    if (this.#folder !== null) this.#folder.writer = writer?.write ?? null
   }
 
   #manifest(epoch: number, positions: Positions, tokens: readonly SinkToken[]): Manifest {

@@ -1,4 +1,5 @@
 import { errorFromWire } from '../base/errors.ts'
+import type { TextFile } from '../connector/durable-file.ts'
 import type { PersisterCommand, PersisterReply } from '../runtime/persister.ts'
 import type { PlacedFile } from '../state/merge-state.ts'
 import type { StateFile } from '../state/state-file.ts'
@@ -13,7 +14,9 @@ interface Waiting<T> {
 export class PersisterClient implements StateWriter {
   readonly #send: (command: PersisterCommand) => void
   readonly #epochs = new Map<number, Waiting<StateFile[]>>()
+  readonly #writes = new Map<number, Waiting<void>>()
   readonly #merges = new Map<string, Waiting<StateFile>>()
+  #request = 0
   #failure: unknown = null
 
   constructor(send: (command: PersisterCommand) => void) {
@@ -22,6 +25,11 @@ export class PersisterClient implements StateWriter {
 
   finish(epoch: number, durable: boolean): Promise<StateFile[]> {
     return this.#ask(this.#epochs, epoch, { kind: 'finish', epoch, durable })
+  }
+
+  readonly write = (files: readonly TextFile[]): Promise<void> => {
+    const request = this.#request++
+    return this.#ask(this.#writes, request, { kind: 'write', request, files })
   }
 
   readonly merge = (files: readonly PlacedFile[], path: string, name: string): Promise<StateFile> =>
@@ -34,8 +42,9 @@ export class PersisterClient implements StateWriter {
   /** The thread is gone: nobody will answer. */
   fail(error: unknown): void {
     this.#failure = error
-    for (const { reject } of [...this.#epochs.values(), ...this.#merges.values()]) reject(error)
+    for (const { reject } of [...this.#epochs.values(), ...this.#writes.values(), ...this.#merges.values()]) reject(error)
     this.#epochs.clear()
+    this.#writes.clear()
     this.#merges.clear()
   }
 
@@ -47,6 +56,12 @@ export class PersisterClient implements StateWriter {
       case 'failed':
         this.#take(this.#epochs, reply.epoch)?.reject(errorFromWire(reply.error))
         return
+      case 'written': {
+        const waiting = this.#take(this.#writes, reply.request)
+        if (reply.error === null) waiting?.resolve()
+        else waiting?.reject(errorFromWire(reply.error))
+        return
+      }
       case 'merged': {
         const waiting = this.#take(this.#merges, reply.name)
         if (reply.file === null) waiting?.reject(new Error(`the merge to ${reply.name} failed`))

@@ -129,7 +129,7 @@ export interface Deployment {
   readonly bells: SharedArrayBuffer
   readonly metrics: SharedArrayBuffer
   readonly meters: HostSpec['meters']
-  /** Null if no worker keeps state: what the caller's thread keeps, the coordinator writes itself. */
+  /** Null without a checkpoint, and inline: then the coordinator writes itself. */
   readonly persister: PersisterSpec | null
 }
 
@@ -193,9 +193,7 @@ export const deploy = (input: DeployInput): Deployment => {
   }
   const { stateFolder, attempt } = input
   const persister =
-    stateFolder === null || changeRings.length === 0
-      ? null
-      : { folder: stateFolder, attempt, rings: changeRings, bells, bell: persisterBell }
+    stateFolder === null || workers === 0 ? null : { folder: stateFolder, attempt, rings: changeRings, bells, bell: persisterBell }
   return { hosts, bells, metrics, meters, persister }
 }
 

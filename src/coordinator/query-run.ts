@@ -262,7 +262,7 @@ export class QueryRun {
     this.#control.inputEnded = false
     attempt.start()
     await attempt.race(Promise.race([attempt.ready, this.#control.halted]))
-    await log.begin(attempt.positions)
+    await log.begin(attempt.stateWriter, attempt.positions)
     this.#message = 'Waiting for data to arrive'
     if (!this.#control.stopping) this.#resolveStarted()
     this.#committed.fire()

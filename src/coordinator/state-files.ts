@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '../base/errors.ts'
-import { writeAll } from '../connector/durable-file.ts'
+import { type TextFile, writeAll } from '../connector/durable-file.ts'
 import type { PlacedFile } from '../state/merge-state.ts'
 import { STATE_HEADER_BYTES, STATE_TRAILER_BYTES, type StateFile, stateHeader, stateTrailer, updateCrc } from '../state/state-file.ts'
 
@@ -20,12 +20,15 @@ interface OpenFile {
 export interface StateWriter {
   /** Makes an epoch's files whole and durable; the folder itself is synced with the manifest that names them. Throws CHECKPOINT_FAILED. */
   finish(epoch: number, durable: boolean): Promise<StateFile[]>
+  /** Writes small files one after another; null if the coordinator must do that itself. Rejects with CHECKPOINT_FAILED. */
+  readonly write: WriteTexts | null
   /** Merges files, oldest first, into one, durably; null if somebody else must do that. Rejects if it failed. */
   readonly merge: MergeFiles | null
   /** Gives up what is not finished. */
   abandon(): Promise<void>
 }
 
+export type WriteTexts = (files: readonly TextFile[]) => Promise<void>
 export type MergeFiles = (files: readonly PlacedFile[], path: string, name: string) => Promise<StateFile>
 
 /**
@@ -33,6 +36,7 @@ export type MergeFiles = (files: readonly PlacedFile[], path: string, name: stri
  * platform's I/O threads: such a query starts no thread of its own for it.
  */
 export class StateFiles implements StateWriter {
+  readonly write = null
   readonly merge = null
   readonly #folder: string
   readonly #attempt: string

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { RingReader } from 'native-free-buffers'
 import { EngineError, type ErrorWire, errorToWire } from '../base/errors.ts'
+import { type TextFile, writeAtomicallySync } from '../connector/durable-file.ts'
 import { mergeToFile } from '../state/merge-file.ts'
 import type { PlacedFile } from '../state/merge-state.ts'
 import type { StateFile } from '../state/state-file.ts'
@@ -26,12 +27,15 @@ export interface PersisterSpec {
 export type PersisterCommand =
   /** All tasks have sealed the epoch: make its files whole, and with `durable` wait for the disk. */
   | { readonly kind: 'finish'; readonly epoch: number; readonly durable: boolean }
+  /** Write these files of the checkpoint's logs, one after another. */
+  | { readonly kind: 'write'; readonly request: number; readonly files: readonly TextFile[] }
   /** Make one file of many, oldest first. */
   | { readonly kind: 'merge'; readonly files: readonly PlacedFile[]; readonly path: string; readonly name: string }
 
 export type PersisterReply =
   | { readonly kind: 'finished'; readonly epoch: number; readonly files: readonly StateFile[] }
   | { readonly kind: 'failed'; readonly epoch: number; readonly error: ErrorWire }
+  | { readonly kind: 'written'; readonly request: number; readonly error: ErrorWire | null }
   | { readonly kind: 'merged'; readonly name: string; readonly file: StateFile | null }
 
 interface EpochFile {
@@ -42,8 +46,9 @@ interface EpochFile {
 }
 
 /**
- * Writes the changes of all tasks of a query to files, one an operator and epoch, and waits for the disk where neither the tasks nor the
- * caller should. It also merges old files, and while it does so it goes on writing. Everything in it blocks; it has a thread of its own.
+ * Writes the changes of all tasks of a query to files, one an operator and epoch, and the logs of its checkpoint, and waits for the disk
+ * where neither the tasks nor the caller should. It also merges old files, and while it does so it goes on writing. Everything in it
+ * blocks; it has a thread of its own.
  */
 export class Persister {
   readonly #spec: PersisterSpec
@@ -77,8 +82,19 @@ export class Persister {
 
   /** Does what is asked, and answers. `look` is called in the middle of what takes long. */
   command(command: PersisterCommand, look: () => void): void {
-    if (command.kind === 'finish') this.#finish(command.epoch, command.durable)
-    else this.#merge(command, look)
+    switch (command.kind) {
+      case 'finish':
+        this.#finish(command.epoch, command.durable)
+        return
+      case 'write':
+        this.#write(command.request, command.files)
+        return
+      case 'merge':
+        this.#merge(command, look)
+        return
+      default:
+        command satisfies never
+    }
   }
 
   /** Closes all files as they are. */
@@ -135,12 +151,19 @@ export class Persister {
       this.#reply({ kind: 'finished', epoch, files })
       return
     }
-    const reason = failure instanceof Error ? failure.message : String(failure)
-    this.#reply({
-      kind: 'failed',
-      epoch,
-      error: errorToWire(new EngineError('CHECKPOINT_FAILED', { path: this.#spec.folder, reason }, failure)),
-    })
+    this.#reply({ kind: 'failed', epoch, error: failedWrite(this.#spec.folder, failure) })
+  }
+
+  #write(request: number, files: readonly TextFile[]): void {
+    for (const { path, text, durability } of files) {
+      try {
+        writeAtomicallySync(path, text, durability)
+      } catch (error) {
+        this.#reply({ kind: 'written', request, error: failedWrite(path, error) })
+        return
+      }
+    }
+    this.#reply({ kind: 'written', request, error: null })
   }
 
   #merge({ files, path, name }: Extract<PersisterCommand, { kind: 'merge' }>, look: () => void): void {
@@ -153,3 +176,6 @@ export class Persister {
     }
   }
 }
+
+const failedWrite = (path: string, cause: unknown): ErrorWire =>
+  errorToWire(new EngineError('CHECKPOINT_FAILED', { path, reason: cause instanceof Error ? cause.message : String(cause) }, cause))

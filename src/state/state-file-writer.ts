@@ -66,8 +66,12 @@ export class StateFileWriter {
     this.#write(records)
   }
 
-  /** A disk that is nearly full takes a part, and reports no error before the next write. */
   #write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#handle, bytes, at, bytes.length - at)
+    writeAllSync(this.#handle, bytes)
   }
+}
+
+/** A disk that is nearly full takes a part, and reports no error before the next write. */
+export const writeAllSync = (handle: number, bytes: Uint8Array): void => {
+  for (let at = 0; at < bytes.length; ) at += writeSync(handle, bytes, at, bytes.length - at)
 }

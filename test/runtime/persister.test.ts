@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Doorbell, initRing, RingWriter, ringBytes } from 'native-free-buffers'
@@ -182,4 +182,21 @@ test('an epoch is written while a merge is under way', () => {
   writeFileSync(files[1].path, 'rubbish')
   persister.command({ kind: 'merge', files, path: join(root, 'again.state'), name: 'again.state' }, () => {})
   expect(replies[2]).toEqual({ kind: 'merged', name: 'again.state', file: null })
+})
+
+test('files of the logs appear one after another; from the first that cannot be written on none does', () => {
+  const { persister, replies } = persisterOf([])
+  const text = (name: string): { path: string; text: string; durability: 'renamed' } => ({
+    path: join(root, name),
+    text: `text of ${name}`,
+    durability: 'renamed',
+  })
+  persister.command({ kind: 'write', request: 1, files: [text('a'), text('b')] }, () => {})
+  expect(replies.pop()).toEqual({ kind: 'written', request: 1, error: null })
+  for (const name of ['a', 'b']) expect(readFileSync(join(root, name), 'utf8')).toBe(`text of ${name}`)
+  persister.command({ kind: 'write', request: 2, files: [text('c'), text('none/d'), text('e')] }, () => {})
+  const reply = replies.pop()
+  expect(reply).toMatchObject({ kind: 'written', request: 2, error: { code: 'CHECKPOINT_FAILED' } })
+  expect(JSON.stringify(reply)).toContain(join(root, 'none/d'))
+  expect([existsSync(join(root, 'c')), existsSync(join(root, 'e')), existsSync(join(root, 'c.tmp'))]).toEqual([true, false, false])
 })
