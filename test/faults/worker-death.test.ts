@@ -55,8 +55,9 @@ const stateOf = (query: StreamingQuery) => (): string => `${JSON.stringify(query
 
 /** Resolves with the millis until the query runs again. */
 const timeBack = async (query: StreamingQuery, begun: number): Promise<number> => {
-  while (query.isActive && query.status.message === 'Running') await sleep(1)
-  while (query.isActive && query.status.message !== 'Running') await sleep(1)
+  const isRestarting = (): boolean => query.status.message.startsWith('Restarting')
+  while (query.isActive && !isRestarting()) await sleep(1)
+  while (query.isActive && isRestarting()) await sleep(1)
   return performance.now() - begun
 }
 
