@@ -9,8 +9,8 @@ import { agg, as, call, col, groupBy, lit, source, watermark, window } from '../
 import { seededRandom, seeds } from '../support/random.ts'
 import { cutRandomly, eventSchema, randomEvents } from './events.ts'
 
-// Goal: windows kept as slices give in each epoch the rows, and drop the late ones, that windows kept one by one do. Method: the same random
-// rows through two plans that differ in an aggregate which forbids slices and is then projected away.
+// Goal: windows kept as slices give in each epoch the rows, and drop the late ones, that windows kept one by one do. Method: the same
+// random rows through two plans that differ in an aggregate which forbids slices and is then projected away.
 
 const totals = [
   as(agg('count'), 'rows'),
