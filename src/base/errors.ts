@@ -154,7 +154,10 @@ const table = {
     message: 'The file {path} was there and is gone. Bring it back, or set ignoreMissingFiles to true to go on without it.',
   },
   FOREACH_FAILED: { fate: 'user', message: 'The function of the sink threw: {reason}.' },
-  INTERNAL: { fate: 'user', message: 'Walkway has a bug: {reason}. Please report it with this text.' },
+  INTERNAL: {
+    fate: 'restart',
+    message: 'Something failed that should not: {reason}. If it is no connector of yours, please report it with this text.',
+  },
   LINE_TOO_LONG: { fate: 'user', message: 'A line of {path} is longer than {limit} bytes.' },
   MALFORMED_JSON: { fate: 'user', message: 'Malformed JSON: {text}. Use mode PERMISSIVE to get nulls instead.' },
   NULL_IN_NON_NULLABLE: {
@@ -228,8 +231,12 @@ export class EngineError extends Error {
 const render = (message: string, details: ErrorDetails): string =>
   message.replace(/\{(\w+)\}/g, (whole, name: string) => (name in details ? String(details[name]) : whole))
 
+/** What has no code gets one: it was thrown by somebody's connector, by the platform, or by a mistake of ours. */
+export const asEngineError = (error: unknown): EngineError =>
+  error instanceof EngineError ? error : new EngineError('INTERNAL', { reason: String(error) }, error)
+
 export const errorToWire = (error: unknown): ErrorWire => {
-  const known = error instanceof EngineError ? error : new EngineError('INTERNAL', { reason: String(error) }, error)
+  const known = asEngineError(error)
   const { cause } = known
   return {
     code: known.code,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { clockBase } from '../base/clock.ts'
-import { EngineError } from '../base/errors.ts'
+import { asEngineError, EngineError } from '../base/errors.ts'
 import type { RowLog } from '../connector/memory-source.ts'
 import type { Trigger } from '../plan/logical-plan.ts'
 import type { TableSpec } from '../runtime/task-spec.ts'
@@ -194,7 +194,7 @@ export class QueryRun {
       // A stop is no failure, but for a batch, of which nothing is left then.
       const isStop = this.#control.stopping && error instanceof EngineError && error.code === 'QUERY_STOPPED'
       if (isStop) failure = this.#stopped(this.trigger.kind === 'batch' ? 'it had finished' : 'it had started')
-      if (!isStop || this.trigger.kind === 'batch') this.exception = failure instanceof Error ? failure : new Error(String(failure))
+      if (!isStop || this.trigger.kind === 'batch') this.exception = failure = asEngineError(failure)
     } finally {
       await this.#attempt?.destroy().catch(() => {})
       this.#attempt = null
