@@ -40,7 +40,11 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     says: /prise/,
     start: f => f.select('prise').writeStream.foreachBatch(() => {}),
   },
-  'a condition that is none': { code: 'DATATYPE_MISMATCH', says: /price/, start: f => noop(f.filter(col('price'))).start() },
+  'a condition that is none': {
+    code: 'DATATYPE_MISMATCH',
+    says: /filter.*boolean.*double/,
+    start: f => noop(f.filter(col('price'))).start(),
+  },
   'complete without an aggregation': {
     code: 'UNSUPPORTED_OUTPUT_MODE',
     says: /complete.*append/,
