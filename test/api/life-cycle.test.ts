@@ -6,8 +6,8 @@ import { type Row, type StreamingQuery, Trigger, type WalkwaySession } from '../
 import { codeOf, intoList, masters, triggers, until, withSession } from '../support/masters.ts'
 import { within } from '../support/within.ts'
 
-// Goal: a query can be ended at any moment and from anywhere, once or often, and whoever waits for it hears of it. Method: every moment that
-// there is, under each master.
+// Goal: a query can be ended at any moment and from anywhere, once or often, and whoever waits for it hears of it. Method: every moment
+// that there is, under each master.
 
 const root = mkdtempSync(join(tmpdir(), 'walkway-life-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
