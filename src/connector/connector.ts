@@ -110,8 +110,11 @@ interface ReaderBase {
 
 export interface RecordReader extends ReaderBase {
   readonly rows: 'records'
-  /** Given a function to call when rows may have come by the event loop while the engine waits. */
-  onReady?(wake: () => void): void
+  /**
+   * Given functions to call when rows may have come by the event loop while the engine waits: `wake` ends its wait, `runNow` has it work
+   * for a moment before it returns, which saves a turn of the event loop. From inside a call of the engine's, neither does anything.
+   */
+  onReady?(wake: () => void, runNow: () => void): void
   /**
    * Appends up to `budget` rows. Returns how many; 0 means nothing now. A reader that knows when rows arrived sets `out.arrivalMicros`
    * before it writes them; it is the time of the call otherwise. Throws an EngineError when the source fails for good.
@@ -156,8 +159,8 @@ export interface SinkContext {
 
 interface WriterBase {
   open(): Ticket<void>
-  /** Given a function to call when something came by the event loop (an acknowledgement, say) while the engine waits. */
-  onReady?(wake: () => void): void
+  /** Given functions to call when something came by the event loop (an acknowledgement, say) while the engine waits; as of a reader. */
+  onReady?(wake: () => void, runNow: () => void): void
   /** Rows offered from now on belong to this epoch. `complete` output: they replace what an earlier epoch wrote. */
   beginEpoch(epoch: number): void
   /** Moves work along (sends what is buffered). Called in every step of the task, with or without new rows. True if it did something. */

@@ -16,7 +16,7 @@ import type { HostSpec } from './task-spec.ts'
 type Report = (report: TaskReport) => void
 
 /** What its tasks' sources and sinks call. */
-type Hooks = Pick<TaskEnvironment, 'wake' | 'runNow'>
+type Hooks = Pick<TaskEnvironment, 'wake' | 'runNow' | 'runSlice'>
 
 /**
  * The tasks of one host, built on this thread. `timed`: some task must be asked by the clock whether it has rows. Throws EngineErrors for
@@ -45,13 +45,21 @@ const buildTasks = (spec: HostSpec, report: Report, clock: Clock, hooks: Hooks):
 /** A host whose tasks live among timers, sockets and messages. */
 export const buildEventLoopHost = (spec: HostSpec, report: Report, clock: Clock = systemClock(spec.clockBase)): EventLoopHost => {
   let host: EventLoopHost | null = null
-  const { tasks, bell, timed } = buildTasks(spec, report, clock, { wake: () => host?.wake(), runNow: () => host?.runNow() })
+  const { tasks, bell, timed } = buildTasks(spec, report, clock, {
+    wake: () => host?.wake(),
+    runNow: () => host?.runNow(),
+    runSlice: () => host?.runSlice(),
+  })
   host = new EventLoopHost(tasks, { idle: spec.idle, bell, timed })
   return host
 }
 
 /** A host that owns its thread. `receive` looks whether the coordinator has said something. */
 export const buildBlockingHost = (spec: HostSpec, report: Report, receive: (tasks: readonly Task[]) => boolean): BlockingHost => {
-  const { tasks, bell, timed } = buildTasks(spec, report, systemClock(spec.clockBase), { wake: () => {}, runNow: () => {} })
+  const { tasks, bell, timed } = buildTasks(spec, report, systemClock(spec.clockBase), {
+    wake: () => {},
+    runNow: () => {},
+    runSlice: () => {},
+  })
   return new BlockingHost(tasks, { idle: spec.idle, bell, timed, receive: () => receive(tasks) })
 }

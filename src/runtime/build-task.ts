@@ -29,6 +29,8 @@ export interface TaskEnvironment {
   readonly wake: () => void
   /** Runs this thread's tasks at once: given to sources whose rows this very thread hands over. */
   readonly runNow: () => void
+  /** Runs them for a moment. */
+  readonly runSlice: () => void
   /** Fills the task's stores from a checkpoint, before the first step. Blocks. */
   readonly restore: (task: TaskSpec, chain: CompiledChain) => void
 }
@@ -66,7 +68,7 @@ export const buildTask = (
       clock: environment.clock,
       attempt,
     })
-    sink.onReady?.(environment.wake)
+    sink.onReady?.(environment.wake, environment.runSlice)
     opening.push(sink.open())
     const offsets = host.meters[spec.id]
     meter = new LatencyMeter(
@@ -114,7 +116,8 @@ export const buildTask = (
     })
     // A source that cannot tell when it has rows must be asked.
     if (reader.onReady === undefined) timed = true
-    else reader.onReady(reader.rows === 'objects' ? environment.runNow : environment.wake)
+    else if (reader.rows === 'objects') reader.onReady(environment.runNow)
+    else reader.onReady(environment.wake, environment.runSlice)
     opening.push(reader.open(start))
     input = new SourceInput(reader, reader.rows === 'records' ? inputLayout : null, environment.clock, state)
     const fields = columns.map(ordinal => schema.fields[ordinal])

@@ -67,20 +67,35 @@ export class EventLoopHost {
     this.wake()
   }
 
+  /**
+   * Runs all tasks for a slice at most, for a source or sink to which something has come by the event loop: it need not wait for this
+   * host's next turn, nor this host wake up. From inside a task it does nothing, as the loop that runs the task goes on.
+   */
+  readonly runSlice = (): void => {
+    if (this.#stopped || this.#isStepping) return
+    if (this.#slice() === 'busy') this.wake()
+  }
+
   readonly #turn = (): void => {
     if (this.#stopped) {
       this.#finish()
       return
     }
+    const progressed = this.#slice() !== 'idle'
+    if (this.tasks.every(task => task.isDone)) this.#finish()
+    else if (this.#idle.shouldSleep(progressed)) void this.#sleep()
+    else setImmediate(this.#turn)
+  }
+
+  /** `busy`: there is more to do. */
+  #slice(): 'idle' | 'progressed' | 'busy' {
     const until = performance.now() + SLICE_MILLIS
     let progressed = false
     while (this.#stepAll()) {
       progressed = true
-      if (performance.now() > until) break
+      if (performance.now() > until) return 'busy'
     }
-    if (this.tasks.every(task => task.isDone)) this.#finish()
-    else if (this.#idle.shouldSleep(progressed)) void this.#sleep()
-    else setImmediate(this.#turn)
+    return progressed ? 'progressed' : 'idle'
   }
 
   #stepAll(): boolean {

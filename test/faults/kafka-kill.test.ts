@@ -112,9 +112,11 @@ class Feed {
 /** All that comes out, by a consumer of another client. */
 class Sink {
   readonly rows: { readonly key: string; readonly value: string }[] = []
+  readonly #topic: string
   readonly #consumer: Consumer
 
   constructor(topic: string) {
+    this.#topic = topic
     this.#consumer = kafka.consumer({ groupId: topic })
     void this.#run(topic)
   }
@@ -130,11 +132,14 @@ class Sink {
     })
   }
 
-  /** Waits until `isComplete`, or for as long as something new comes. */
+  /** Waits until `isComplete`, or until nothing new has come to the topic for a good while, and all of it is here. */
   async settle(isComplete: () => boolean): Promise<void> {
-    for (let quiet = 0, seen = 0; quiet < 200 && !isComplete(); quiet = this.rows.length > seen ? 0 : quiet + 1) {
-      seen = this.rows.length
-      await sleep(50)
+    for (let quiet = 0, end = 0; quiet < 100 && !isComplete(); ) {
+      await sleep(100)
+      const offsets = await admin.fetchTopicOffsets(this.#topic)
+      const before = end
+      end = offsets.reduce((sum, { offset }) => sum + Number(offset), 0)
+      quiet = end === before && this.rows.length >= end ? quiet + 1 : 0
     }
   }
 
@@ -163,6 +168,7 @@ const torture = async (query: string, mode: string, isComplete: (feed: Feed, sin
     }
     await feed.stop()
     const last = new QueryProcess(query, mode, from, to, checkpoint)
+    await last.ready()
     await sink.settle(() => isComplete(feed, sink))
     // What may still follow is a count too many.
     await sleep(300)

@@ -2,45 +2,79 @@
 const FRAME_MAGIC = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]
 const FRAME_HEADER_BYTES = 16
 
-/** Throws RangeError for what is no snappy. */
-export const snappyDecode = (bytes: Uint8Array): Uint8Array => {
-  if (!FRAME_MAGIC.every((byte, i) => bytes[i] === byte)) return decodeBlock(bytes)
-  const blocks: Uint8Array[] = []
-  for (let at = FRAME_HEADER_BYTES; at < bytes.length; ) {
-    const size = ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
-    if (at + 4 + size > bytes.length) throw new RangeError('a snappy frame that ends too early')
-    blocks.push(decodeBlock(bytes.subarray(at + 4, at + 4 + size)))
-    at += 4 + size
+/**
+ * Unpacks into the memory that `room` gives for so many bytes, and says how many there are. Throws RangeError for what is no snappy.
+ */
+export const snappyDecode = (bytes: Uint8Array, room: (bytes: number) => Uint8Array): number => {
+  // A plain view: those of a Buffer cost much more to make.
+  const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (!FRAME_MAGIC.every((byte, i) => source[i] === byte)) {
+    const length = lengthOf(source, 0, source.length)
+    decodeBlock(source, 0, source.length, plain(room(length)), 0)
+    return length
   }
-  return blocks.length === 1 ? blocks[0] : Buffer.concat(blocks)
+  let total = 0
+  eachFrame(source, (from, end) => {
+    total += lengthOf(source, from, end)
+  })
+  const target = plain(room(total))
+  let to = 0
+  eachFrame(source, (from, end) => {
+    to = decodeBlock(source, from, end, target, to)
+  })
+  return total
 }
 
-const decodeBlock = (source: Uint8Array): Uint8Array => {
-  let at = 0
+const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+
+const eachFrame = (source: Uint8Array, visit: (from: number, end: number) => void): void => {
+  for (let at = FRAME_HEADER_BYTES; at < source.length; ) {
+    const size = ((source[at] << 24) | (source[at + 1] << 16) | (source[at + 2] << 8) | source[at + 3]) >>> 0
+    const from = at + 4
+    if (from + size > source.length) throw new RangeError('a snappy frame that ends too early')
+    visit(from, from + size)
+    at = from + size
+  }
+}
+
+/** The length that a block says it has. */
+const lengthOf = (source: Uint8Array, from: number, end: number): number => {
   let length = 0
-  for (let shift = 0; ; shift += 7) {
-    if (at >= source.length || shift > 28) throw new RangeError('a snappy block without a length')
+  for (let at = from, shift = 0; ; shift += 7) {
+    if (at >= end || shift > 28) throw new RangeError('a snappy block without a length')
     const byte = source[at++]
     length += (byte & 127) * 2 ** shift
     if (byte < 128) break
   }
   // A byte of a copy element makes at most 64 bytes: a length beyond that would only cost memory.
-  if (length > source.length * 64) throw new RangeError(`a snappy block of ${source.length} bytes that claims ${length}`)
-  const target = new Uint8Array(length)
-  let to = 0
-  while (at < source.length) {
+  if (length > (end - from) * 64) throw new RangeError(`a snappy block of ${end - from} bytes that claims ${length}`)
+  return length
+}
+
+/** Up to here a loop is faster than the platform's copy, which needs a view. */
+const LOOP_BYTES = 64
+
+/** Unpacks one block to `target` from `to` on; gives where it ends there. */
+const decodeBlock = (source: Uint8Array, from: number, end: number, target: Uint8Array, to: number): number => {
+  const start = to
+  const length = lengthOf(source, from, end)
+  const limit = to + length
+  let at = from
+  while (source[at] >= 128) at++
+  at++
+  while (at < end) {
     const tag = source[at++]
     if ((tag & 3) === 0) {
       let size = (tag >> 2) + 1
       if (size > 60) {
         const extra = size - 60
-        size = 0
+        size = 1
         for (let i = 0; i < extra; i++) size += source[at + i] * 2 ** (8 * i)
-        size += 1
         at += extra
       }
-      if (at + size > source.length || to + size > length) throw new RangeError('a snappy literal that does not fit')
-      target.set(source.subarray(at, at + size), to)
+      if (at + size > end || to + size > limit) throw new RangeError('a snappy literal that does not fit')
+      if (size > LOOP_BYTES) target.set(source.subarray(at, at + size), to)
+      else for (let i = 0; i < size; i++) target[to + i] = source[at + i]
       at += size
       to += size
       continue
@@ -59,13 +93,13 @@ const decodeBlock = (source: Uint8Array): Uint8Array => {
       distance = (source[at] | (source[at + 1] << 8) | (source[at + 2] << 16) | (source[at + 3] << 24)) >>> 0
       at += 4
     }
-    if (distance === 0 || distance > to || to + size > length || at > source.length) throw new RangeError('a snappy copy that does not fit')
+    if (distance === 0 || distance > to - start || to + size > limit || at > end) throw new RangeError('a snappy copy that does not fit')
     // Source and target may overlap: byte by byte.
     for (let i = 0; i < size; i++) target[to + i] = target[to - distance + i]
     to += size
   }
-  if (to !== length) throw new RangeError(`a snappy block of ${to} bytes that claims ${length}`)
-  return target
+  if (to !== limit) throw new RangeError(`a snappy block of ${to - start} bytes that claims ${length}`)
+  return to
 }
 
 const HASH_BITS = 14

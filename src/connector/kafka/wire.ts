@@ -1,10 +1,32 @@
-/** Kafka's primitive types, big-endian, written to and read from one buffer. For requests and answers, not for records. */
+/**
+ * A request, or whatever else is made of Kafka's primitive types, big-endian. It can be written again and again into the same memory.
+ *
+ *   0 i32 length of what follows · 4 i16 which request · 6 i16 its version · 8 i32 correlation id · 12 string client id · what is written
+ */
 export class WireWriter {
-  #bytes: Buffer
+  readonly apiKey: number
+  readonly apiVersion: number
+  #bytes = Buffer.allocUnsafe(1024)
   #end = 0
+  readonly #bodyAt: number
 
-  constructor(bytes = 1024) {
-    this.#bytes = Buffer.allocUnsafe(bytes)
+  constructor(apiKey: number, apiVersion: number, clientId: string) {
+    this.apiKey = apiKey
+    this.apiVersion = apiVersion
+    this.int32(0).int16(apiKey).int16(apiVersion).int32(0).string(clientId)
+    this.#bodyAt = this.#end
+  }
+
+  /** Forgets what was written. */
+  restart(): this {
+    this.#end = this.#bodyAt
+    // A request that was large once need not keep its memory: the head is all that matters.
+    if (this.#bytes.length > LARGE_BYTES) {
+      const head = this.#bytes
+      this.#bytes = Buffer.allocUnsafe(1024)
+      this.#bytes.set(head.subarray(0, this.#bodyAt))
+    }
+    return this
   }
 
   int8(value: number): this {
@@ -39,7 +61,7 @@ export class WireWriter {
     return this
   }
 
-  bytes(value: Buffer): this {
+  bytes(value: Uint8Array): this {
     this.int32(value.length)
     this.#room(value.length)
     this.#bytes.set(value, this.#end)
@@ -47,7 +69,10 @@ export class WireWriter {
     return this
   }
 
-  finish(): Buffer {
+  /** The whole, as it goes over the line. It is this writer's memory. */
+  frame(correlationId: number): Buffer {
+    this.#bytes.writeInt32BE(this.#end - 4, 0)
+    this.#bytes.writeInt32BE(correlationId, 8)
     return this.#bytes.subarray(0, this.#end)
   }
 
@@ -58,6 +83,8 @@ export class WireWriter {
     this.#bytes = larger
   }
 }
+
+const LARGE_BYTES = 4 * 1024 * 1024
 
 export class WireReader {
   readonly #bytes: Buffer

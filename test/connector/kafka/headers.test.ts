@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { BatchBuilder } from '../../../src/connector/kafka/batch-builder.ts'
 import { decodeKafkaHeaders, encodeKafkaHeaders } from '../../../src/connector/kafka/headers.ts'
-import { BatchBuilder, RecordCursor } from '../../../src/connector/kafka/record-batch.ts'
+import { RecordCursor } from '../../../src/connector/kafka/record-cursor.ts'
 import { seededRandom } from '../../support/random.ts'
 
 // Goal: headers come back as they were given, alone and inside a batch, and other bytes are refused.
