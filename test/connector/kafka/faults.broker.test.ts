@@ -4,14 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin, Kafka as KafkaClass, ProducerRecord } from 'kafkajs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { RecordReader, RecordWriterSink, SourceOffset, Ticket } from '../../../src/connector/connector.ts'
-import { kafkaSink } from '../../../src/connector/kafka/kafka-sink.ts'
-import { kafkaSource } from '../../../src/connector/kafka/kafka-source.ts'
-import { objectReader, objectWriter, type UserRow } from '../../../src/expression/object-codec.ts'
-import { field, stringType, structType } from '../../../src/record/data-type.ts'
-import { RecordBuffer } from '../../../src/record/record-buffer.ts'
-import { RowLayout } from '../../../src/record/row-layout.ts'
 import { type OwnBroker, startOwnBroker } from '../../support/kafka-broker.ts'
+import { pause, Reading, resultOf, until, Writing } from '../../support/kafka-driver.ts'
 
 // Goal: nothing is lost and nothing hangs when the broker dies, the line to it goes dead, or topics change under a reader.
 // Reader and writer are driven as a task drives them, without the engine. kafkajs's own clients are the other side.
@@ -60,138 +54,8 @@ const send = (topic: string, values: readonly string[]): Promise<void> =>
   produce({ topic, messages: values.map(value => ({ value, partition: 0 })) })
 
 const overLine = (): string => `127.0.0.1:${broker?.line.port}`
-const clock = (): number => performance.timeOrigin * 1000 + performance.now() * 1000
-const pause = (millis: number): Promise<void> => new Promise(resolve => setTimeout(resolve, millis))
-
-/** Waits until something holds; the error of `look` ends it. */
-const until = async (look: () => boolean, what: string): Promise<void> => {
-  for (let i = 0; i < 6000; i++) {
-    if (look()) return
-    await pause(5)
-  }
-  throw new Error(`it never came to pass that ${what}`)
-}
-
-const resultOf = async <T>(ticket: Ticket<T>): Promise<T> => {
-  await until(() => ticket.done, 'a ticket was done')
-  if (ticket.error !== undefined) throw ticket.error
-  return ticket.value as T
-}
-
-/** Reads columns `value`, `partition` and `offset`, as a task does. */
-class Reading {
-  readonly reader: RecordReader
-  readonly values: string[] = []
-  readonly #buffer: RecordBuffer
-  readonly #toObject: (views: RecordBuffer, p: number) => UserRow
-
-  constructor(options: Record<string, string>, folder: string | null = null) {
-    const schema = kafkaSource.schema(options, null)
-    const columns = ['value', 'partition', 'offset'].map(name => schema.fields.findIndex(f => f.name === name))
-    const layout = RowLayout.of(structType(columns.map(ordinal => schema.fields[ordinal])))
-    this.#buffer = new RecordBuffer(layout)
-    this.#toObject = objectReader(layout.schema)
-    this.reader = kafkaSource.open({
-      options: { startingOffsets: 'earliest', 'kafka.bootstrap.servers': overLine(), ...options },
-      schema,
-      columns,
-      streaming: true,
-      readerIndex: 0,
-      readerCount: 1,
-      clock,
-      metadataFolder: folder,
-    }) as RecordReader
-  }
-
-  async open(start: SourceOffset | null = null): Promise<this> {
-    await resultOf(this.reader.open(start))
-    return this
-  }
-
-  /** One poll of few rows, so that batches are left half-way. */
-  poll(): number {
-    const count = this.reader.poll(this.#buffer, 7)
-    for (let p = this.#buffer.next(); p >= 0; p = this.#buffer.next()) {
-      const { value } = this.#toObject(this.#buffer, p)
-      this.values.push(value === null ? 'null' : Buffer.from(value as Uint8Array).toString())
-    }
-    this.#buffer.clear()
-    return count
-  }
-
-  async take(count: number): Promise<string[]> {
-    await until(() => {
-      this.poll()
-      return this.values.length >= count
-    }, `${count} rows came; there are ${this.values.length}`)
-    return this.values
-  }
-
-  /** The error that ends the reading. */
-  async failure(): Promise<{ code?: string; details?: unknown }> {
-    try {
-      await this.take(Number.POSITIVE_INFINITY)
-    } catch (error) {
-      return error as { code?: string }
-    }
-    return {}
-  }
-
-  close(): Promise<void> {
-    return resultOf(this.reader.close())
-  }
-}
-
-const sinkSchema = structType([field('key', stringType), field('value', stringType)])
-
-class Writing {
-  readonly sink: RecordWriterSink
-  readonly #buffer = new RecordBuffer(RowLayout.of(sinkSchema))
-  readonly #write = objectWriter(sinkSchema)
-
-  constructor(options: Record<string, string>) {
-    this.sink = kafkaSink.open({
-      options: { 'kafka.bootstrap.servers': overLine(), ...options },
-      schema: sinkSchema,
-      writerIndex: 0,
-      writerCount: 1,
-      clock,
-      attempt: 'test',
-    }) as RecordWriterSink
-  }
-
-  async open(): Promise<this> {
-    await resultOf(this.sink.open())
-    return this
-  }
-
-  offer(values: readonly string[], key: string | null = null): void {
-    for (const value of values) this.#write({ key, value }, this.#buffer)
-    this.step()
-  }
-
-  step(): void {
-    this.sink.offer(this.#buffer)
-    this.sink.step()
-  }
-
-  /** All that was offered is acknowledged. */
-  async settle(): Promise<void> {
-    await until(() => {
-      this.step()
-      return !this.#buffer.hasNext()
-    }, 'the sink took all')
-    const ticket = this.sink.prepare(0)
-    await until(() => {
-      this.step()
-      return ticket.done
-    }, 'the epoch was prepared')
-    expect(this.sink.acknowledgedCount()).toBe(this.sink.offeredCount())
-  }
-}
-
 const readBack = async (topic: string, count: number): Promise<string[]> => {
-  const reading = await new Reading({ subscribe: topic }).open()
+  const reading = await new Reading(overLine(), { subscribe: topic }).open()
   const values = await reading.take(count)
   await reading.close()
   return values
@@ -202,7 +66,7 @@ const numbered = (from: number, count: number): string[] => Array.from({ length:
 describe('reading while things break', () => {
   test('a broker that is killed and comes back: reading goes on, in order, nothing twice', async () => {
     const topic = await newTopic()
-    const reading = await new Reading({ subscribe: topic }).open()
+    const reading = await new Reading(overLine(), { subscribe: topic }).open()
     await send(topic, numbered(0, 100))
     await reading.take(100)
     const restarted = broker?.restart(500)
@@ -218,7 +82,7 @@ describe('reading while things break', () => {
 
   test('a line that goes dead without a word is left for another after the request time-out', async () => {
     const topic = await newTopic()
-    const reading = await new Reading({ subscribe: topic, 'kafka.request.timeout.ms': '1000' }).open()
+    const reading = await new Reading(overLine(), { subscribe: topic, 'kafka.request.timeout.ms': '1000' }).open()
     await send(topic, ['a'])
     await reading.take(1)
     broker?.line.freeze()
@@ -229,7 +93,7 @@ describe('reading while things break', () => {
 
   test('a line that stays cut is a coded error once the patience is over, and closing waits for nothing', async () => {
     const topic = await newTopic()
-    const reading = await new Reading({ subscribe: topic, 'kafka.default.api.timeout.ms': '1500' }).open()
+    const reading = await new Reading(overLine(), { subscribe: topic, 'kafka.default.api.timeout.ms': '1500' }).open()
     broker?.line.cut()
     try {
       expect(await reading.failure()).toMatchObject({ code: 'KAFKA_UNREACHABLE', details: { seconds: 1.5 } })
@@ -241,7 +105,7 @@ describe('reading while things break', () => {
 
   test('closing does not wait for a dead line', async () => {
     const topic = await newTopic()
-    const reading = await new Reading({ subscribe: topic, 'kafka.request.timeout.ms': '60000' }).open()
+    const reading = await new Reading(overLine(), { subscribe: topic, 'kafka.request.timeout.ms': '60000' }).open()
     broker?.line.freeze()
     const closing = reading.reader.close()
     // A minute, if it waited for the request; the bound is generous.
@@ -251,8 +115,8 @@ describe('reading while things break', () => {
 
   test('a topic that is deleted is a coded error, or left out if asked so, while the others go on', async () => {
     const [kept, deleted] = [await newTopic(), await newTopic()]
-    const strict = await new Reading({ subscribe: `${kept},${deleted}` }).open()
-    const lenient = await new Reading({ subscribe: `${kept},${deleted}`, failOnDataLoss: 'false' }).open()
+    const strict = await new Reading(overLine(), { subscribe: `${kept},${deleted}` }).open()
+    const lenient = await new Reading(overLine(), { subscribe: `${kept},${deleted}`, failOnDataLoss: 'false' }).open()
     await send(deleted, ['gone soon'])
     await Promise.all([strict.take(1), lenient.take(1)])
     await admin.deleteTopics({ topics: [deleted] })
@@ -270,19 +134,19 @@ describe('reading while things break', () => {
   test('records that are deleted before they are read: a coded error with the offsets, or reading goes on behind them', async () => {
     const topic = await newTopic()
     await send(topic, numbered(0, 10))
-    const strict = await new Reading({ subscribe: topic }).open({ [`${topic}:0`]: 3 })
+    const strict = await new Reading(overLine(), { subscribe: topic }).open({ [`${topic}:0`]: 3 })
     expect((await strict.take(7))[0]).toBe('3')
     const other = kafka.admin()
     await other.connect()
     await other.fetchTopicMetadata({ topics: [topic] })
     await other.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '6' }] })
     await other.disconnect()
-    const late = new Reading({ subscribe: topic })
+    const late = new Reading(overLine(), { subscribe: topic })
     await expect(late.open({ [`${topic}:0`]: 3 })).rejects.toMatchObject({
       code: 'KAFKA_DATA_LOSS',
       details: { partition: `${topic}:0`, wanted: 3 },
     })
-    const lenient = await new Reading({ subscribe: topic, failOnDataLoss: 'false' }).open({ [`${topic}:0`]: 3 })
+    const lenient = await new Reading(overLine(), { subscribe: topic, failOnDataLoss: 'false' }).open({ [`${topic}:0`]: 3 })
     expect(await lenient.take(4)).toEqual(numbered(6, 4))
     await Promise.all([strict.close(), late.close(), lenient.close()])
   })
@@ -290,7 +154,7 @@ describe('reading while things break', () => {
   test('a log that is made anew under a reader ends an epoch that it can no longer reach', async () => {
     const topic = await newTopic()
     await send(topic, numbered(0, 10))
-    const reading = await new Reading({ subscribe: topic, failOnDataLoss: 'false' }).open()
+    const reading = await new Reading(overLine(), { subscribe: topic, failOnDataLoss: 'false' }).open()
     await reading.take(10)
     await admin.deleteTopics({ topics: [topic] })
     await pause(300)
@@ -311,11 +175,11 @@ describe('where reading begins', () => {
     const folder = join(mkdtempSync(join(tmpdir(), 'walkway-kafka-')), 'sources', '0')
     folders.push(join(folder, '..', '..'))
     const options = { subscribe: topic, startingOffsets: 'latest' }
-    const first = await new Reading(options, folder).open()
+    const first = await new Reading(overLine(), options, folder).open()
     await first.close()
     expect(readdirSync(folder)).toEqual(['initial-0.json'])
     await send(topic, ['meanwhile'])
-    const second = await new Reading(options, folder).open()
+    const second = await new Reading(overLine(), options, folder).open()
     expect(await second.take(1)).toEqual(['meanwhile'])
     await second.close()
   })
@@ -325,7 +189,7 @@ describe('where reading begins', () => {
     const at = (value: string, partition: number, timestamp: number) => ({ value, partition, timestamp: String(timestamp) })
     await produce({ topic, messages: [at('a', 0, 1000), at('b', 0, 2000), at('c', 0, 3000), at('d', 1, 1500)] })
     const read = async (options: Record<string, string>, count: number) => {
-      const reading = new Reading({ subscribe: topic, ...options })
+      const reading = new Reading(overLine(), { subscribe: topic, ...options })
       try {
         await reading.open()
         return (await reading.take(count)).sort().join('')
@@ -341,7 +205,7 @@ describe('where reading begins', () => {
 
   test('a pattern finds topics that are made while it reads', async () => {
     const topic = await newTopic()
-    const reading = await new Reading({ subscribePattern: `${topic}(-more)?` }).open()
+    const reading = await new Reading(overLine(), { subscribePattern: `${topic}(-more)?` }).open()
     await send(topic, ['old'])
     await reading.take(1)
     await admin.createTopics({ topics: [{ topic: `${topic}-more`, numPartitions: 1 }], waitForLeaders: true })
@@ -375,9 +239,9 @@ describe('where reading begins', () => {
       expected.push(...(kept === one ? [`${round}.0`, `${round}.2`] : [`${round}.1`]))
     }
     await send(topic, ['plain'])
-    const committed = await new Reading({ subscribe: topic }).open()
+    const committed = await new Reading(overLine(), { subscribe: topic }).open()
     expect(await committed.take(expected.length + 1)).toEqual([...expected, 'plain'])
-    const uncommitted = await new Reading({ subscribe: topic, 'kafka.isolation.level': 'read_uncommitted' }).open()
+    const uncommitted = await new Reading(overLine(), { subscribe: topic, 'kafka.isolation.level': 'read_uncommitted' }).open()
     expect(await uncommitted.take(all.length + 1)).toEqual([...all, 'plain'])
     await Promise.all([committed.close(), uncommitted.close(), ...writers.map(writer => writer.disconnect())])
   })
@@ -386,7 +250,7 @@ describe('where reading begins', () => {
 describe('writing while things break', () => {
   test('a broker that is killed and comes back gets everything, in order', async () => {
     const topic = await newTopic()
-    const writing = await new Writing({ topic }).open()
+    const writing = await new Writing(overLine(), { topic }).open()
     writing.offer(numbered(0, 100))
     await writing.settle()
     const restarted = broker?.restart(300)
@@ -404,7 +268,7 @@ describe('writing while things break', () => {
 
   test('a line that goes dead is left for another, and what was on its way is sent again', async () => {
     const topic = await newTopic()
-    const writing = await new Writing({ topic, 'kafka.request.timeout.ms': '1000' }).open()
+    const writing = await new Writing(overLine(), { topic, 'kafka.request.timeout.ms': '1000' }).open()
     writing.offer(['a'])
     await writing.settle()
     broker?.line.freeze()
@@ -417,7 +281,7 @@ describe('writing while things break', () => {
 
   test('what cannot be delivered in time is a coded error', async () => {
     const topic = await newTopic()
-    const writing = await new Writing({ topic, 'kafka.delivery.timeout.ms': '1000' }).open()
+    const writing = await new Writing(overLine(), { topic, 'kafka.delivery.timeout.ms': '1000' }).open()
     broker?.line.cut()
     try {
       writing.offer(['a'])
@@ -445,7 +309,7 @@ describe('compression, with the broker as the other side', () => {
     await produce({ topic: packed, messages: values.map(value => ({ value })) })
     expect(await readBack(packed, 300)).toEqual(values)
     const unpacked = await packingTopic('uncompressed')
-    const writing = await new Writing({ topic: unpacked, 'kafka.compression.type': compression }).open()
+    const writing = await new Writing(overLine(), { topic: unpacked, 'kafka.compression.type': compression }).open()
     writing.offer(values)
     await writing.settle()
     await resultOf(writing.sink.close())
@@ -461,7 +325,7 @@ describe('compression, with the broker as the other side', () => {
   test.each(['lz4', 'zstd'])('%s is refused by its name', async compression => {
     const topic = await packingTopic(compression)
     await produce({ topic, messages: values.map(value => ({ value })) })
-    const reading = await new Reading({ subscribe: topic }).open()
+    const reading = await new Reading(overLine(), { subscribe: topic }).open()
     expect(await reading.failure()).toMatchObject({ code: 'KAFKA_UNSUPPORTED_CODEC', details: { codec: compression, where: `${topic}:0` } })
     await reading.close()
   })
