@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Admin, Kafka as KafkaClass, Producer } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WalkwaySession } from '../../src/index.ts'
-import { type KafkaBroker, startBroker } from '../support/kafka-broker.ts'
+import { createTopic, type KafkaBroker, startBroker } from '../support/kafka-broker.ts'
 import { startExample } from './run-example.ts'
 
 // Goal: the three queries from topic to topic lose nothing, in both modes and over a restart. Method: the example as a user starts it,
@@ -60,7 +60,7 @@ const cases = ['A', 'B', 'C'].flatMap(query => ['realTime', 'microBatch'].map(mo
 test.for(cases)('query %s, %s', { timeout: 120_000 }, async ([query, mode], context) => {
   if (broker === null) return context.skip()
   const [from, to] = ['in', 'out'].map(end => `walkway-${query}-${mode}-${end}-${process.pid}-${Date.now()}`)
-  await admin.createTopics({ topics: [from, to].map(topic => ({ topic, numPartitions: 4 })), waitForLeaders: true })
+  for (const topic of [from, to]) await createTopic(admin, topic, 4)
   const folder = mkdtempSync(join(tmpdir(), 'walkway-kafka-example-'))
   try {
     const env = { KAFKA_BOOTSTRAP: broker.bootstrap, CHECKPOINT: folder }

@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Admin } from 'kafkajs'
 import { startProxy, type TcpProxy } from './tcp-proxy.ts'
 
 /**
@@ -21,6 +22,26 @@ export interface OwnBroker extends KafkaBroker {
   readonly line: TcpProxy
   /** Killed, and started anew on its data after so many millis. */
   restart(pauseMillis: number): Promise<void>
+}
+
+/** Makes a topic, and waits until it can be used: kafkajs's own waiting gives up at a broker that has not heard of it yet. */
+export const createTopic = async (
+  admin: Admin,
+  topic: string,
+  numPartitions: number,
+  config: Record<string, string> = {},
+): Promise<void> => {
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+  await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: false })
+  for (let tries = 0; ; tries++) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      if (topics[0].partitions.length === numPartitions && topics[0].partitions.every(({ leader }) => leader >= 0)) return
+    } catch (error) {
+      if (tries > 200) throw error
+    }
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
 }
 
 const has = (command: string): boolean => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin, Kafka as KafkaClass, ProducerRecord } from 'kafkajs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type OwnBroker, startOwnBroker } from '../../support/kafka-broker.ts'
+import { createTopic, type OwnBroker, startOwnBroker } from '../../support/kafka-broker.ts'
 import { pause, Reading, resultOf, until, Writing } from '../../support/kafka-driver.ts'
 
 // Goal: nothing is lost and nothing hangs when the broker dies, the line to it goes dead, or topics change under a reader.
@@ -38,7 +38,7 @@ beforeEach(context => {
 let topicCount = 0
 const newTopic = async (partitions = 1): Promise<string> => {
   const topic = `faults-${process.pid}-${topicCount++}`
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true })
+  await createTopic(admin, topic, partitions)
   return topic
 }
 
@@ -158,7 +158,7 @@ describe('reading while things break', () => {
     await reading.take(10)
     await admin.deleteTopics({ topics: [topic] })
     await pause(300)
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    await createTopic(admin, topic, 1)
     reading.reader.limit({ [`${topic}:0`]: 50 })
     await until(() => {
       reading.poll()
@@ -208,7 +208,7 @@ describe('where reading begins', () => {
     const reading = await new Reading(overLine(), { subscribePattern: `${topic}(-more)?` }).open()
     await send(topic, ['old'])
     await reading.take(1)
-    await admin.createTopics({ topics: [{ topic: `${topic}-more`, numPartitions: 1 }], waitForLeaders: true })
+    await createTopic(admin, `${topic}-more`, 1)
     await send(`${topic}-more`, ['new'])
     expect(await reading.take(2)).toEqual(['old', 'new'])
     await reading.close()
@@ -299,8 +299,7 @@ describe('compression, with the broker as the other side', () => {
   /** The broker, which is Java, packs what comes into such a topic anew. */
   const packingTopic = async (compression: string): Promise<string> => {
     const topic = `faults-${process.pid}-${topicCount++}`
-    const configEntries = [{ name: 'compression.type', value: compression }]
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true })
+    await createTopic(admin, topic, 1, { 'compression.type': compression })
     return topic
   }
 

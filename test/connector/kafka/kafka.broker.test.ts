@@ -6,7 +6,7 @@ import type { Admin, Kafka as KafkaClass, Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeKafkaHeaders } from '../../../src/connector/kafka/headers.ts'
 import { type DataFrame, type Row, Trigger, type TriggerOptions, WalkwaySession } from '../../../src/index.ts'
-import { type KafkaBroker, startBroker } from '../../support/kafka-broker.ts'
+import { createTopic, type KafkaBroker, startBroker } from '../../support/kafka-broker.ts'
 
 // Goal: the connector on a real broker, through the public API. kafkajs's own producer and admin are the other side.
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
   if (broker === null) return
   kafka = new Kafka({ brokers: [broker.bootstrap], logLevel: logLevel.NOTHING })
   admin = kafka.admin()
-  producer = kafka.producer()
+  producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await admin.connect()
   await producer.connect()
 }, 240_000)
@@ -40,7 +40,7 @@ afterAll(async () => {
 let topicCount = 0
 const newTopic = async (partitions = 2): Promise<string> => {
   const topic = `walkway-${process.pid}-${Date.now()}-${topicCount++}`
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true })
+  await createTopic(admin, topic, partitions)
   return topic
 }
 
@@ -226,7 +226,7 @@ describe('Kafka source', () => {
     // Made anew, the topic begins at 0 again, and what is next in the checkpoint is not there.
     await admin.deleteTopics({ topics: [topic] })
     await new Promise(resolve => setTimeout(resolve, 500))
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    await createTopic(admin, topic, 1)
     await send(topic, ['e'])
     expect(
       await codeOf(
