@@ -78,7 +78,7 @@ interface Sent {
   readonly timestamp: string
 }
 
-/** Records at a steady rate from `start` to `stop`. A value belongs to one timestamp and comes one to five times, each time in some partition. */
+/** Records at a steady rate until `stop`. A value belongs to one timestamp, and comes several times, each time in some partition. */
 class Feed {
   readonly sent: Sent[][] = Array.from({ length: PARTITIONS }, () => [])
   count = 0

@@ -1,7 +1,7 @@
 /**
  * A request, or whatever else is made of Kafka's primitive types, big-endian. It can be written again and again into the same memory.
  *
- *   0 i32 length of what follows · 4 i16 which request · 6 i16 its version · 8 i32 correlation id · 12 string client id · what is written
+ *   0 i32 length of what follows · 4 i16 which request · 6 i16 its version · 8 i32 correlation id · 12 string client id · the body
  */
 export class WireWriter {
   readonly apiKey: number
