@@ -51,6 +51,7 @@ const MAY_WAIT: Allowance = {
   'src/connector/connector.ts': 'the contract of committers',
   'src/connector/durable-file.ts': 'disk',
   'src/connector/file-list.ts': 'disk',
+  'src/connector/file-log.ts': 'disk',
   'src/connector/file-sink.ts': 'disk',
   'src/connector/file-source.ts': 'disk',
   'src/connector/iterable-source.ts': 'an AsyncIterable of the caller',

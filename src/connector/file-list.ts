@@ -4,6 +4,7 @@ import { dirname, join, parse, resolve, sep } from 'node:path'
 import { CheckedLines } from '../base/checked-text.ts'
 import { EngineError } from '../base/errors.ts'
 import { syncFolder, writeAll } from './durable-file.ts'
+import { committedFiles, LOG } from './file-log.ts'
 
 /** One file of a stream of files. `partition`: the columns that the names of its folders give, as `day=1` does. */
 export interface ListedFile {
@@ -101,7 +102,8 @@ export class FileList {
 
 /**
  * The files of a folder, of everything that a glob matches (files, and folders with what lies in them), or the one file itself. Below a
- * folder only folders named `column=value` are looked into. Hidden ones and those that begin with an underscore are not data.
+ * folder only folders named `column=value` are looked into. Hidden ones and those that begin with an underscore are not data. Of the output of
+ * a query, which has a log, only what the log names counts.
  */
 export const listFiles = async (path: string): Promise<ListedFile[]> => {
   const full = resolve(path)
@@ -131,7 +133,19 @@ const matching = async (folders: readonly string[], [part, ...rest]: readonly st
 const filesOf = async (root: string): Promise<ListedFile[]> => {
   const info = await stat(root).catch(() => null)
   if (info === null) return []
-  return info.isFile() ? [{ path: root, modified: info.mtimeMs, partition: {} }] : filesIn(root, {})
+  if (info.isFile()) return [{ path: root, modified: info.mtimeMs, partition: {} }]
+  const hasLog = (await stat(join(root, LOG)).catch(() => null)) !== null
+  return hasLog ? filesInLog(root) : filesIn(root, {})
+}
+
+const filesInLog = async (folder: string): Promise<ListedFile[]> => {
+  const committed = await committedFiles(folder, Number.POSITIVE_INFINITY)
+  const listed = committed.map(async ({ path }): Promise<ListedFile> => {
+    const file = join(folder, path)
+    // One that is named and missing has its turn, and is found to be missing then.
+    return { path: file, modified: (await stat(file).catch(() => null))?.mtimeMs ?? 0, partition: {} }
+  })
+  return Promise.all(listed)
 }
 
 const filesIn = async (folder: string, partition: ListedFile['partition']): Promise<ListedFile[]> => {

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 import { jsonRowEncoder } from '../expression/json-rows.ts'
@@ -6,22 +6,17 @@ import { JsonWriter } from '../expression/json-writer.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
 import type { RecordWriterSink, SinkCommitter, SinkConnector, SinkContext, SinkToken, Ticket } from './connector.ts'
 import { syncFolder, writeAll, writeAtomically } from './durable-file.ts'
+import { committedFiles, type FileEntry, filesOf, LOG, logEntries, logText } from './file-log.ts'
 import { requiredOption } from './options.ts'
 import { ticketOf } from './promise-ticket.ts'
 
 /**
  * JSON lines, exactly once. Each writer puts an epoch's rows into one file, whole and synced before the epoch is prepared. A file counts
- * only once the epoch's entry in `_spark_metadata` names it, which is written by one rename; Spark reads such a folder as it is.
+ * only once the epoch's entry in the folder's log names it, which is written by one rename.
  */
-const LOG = '_spark_metadata'
 const COMPACT_EVERY = 10
 const FLUSH_BYTES = 1024 * 1024
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
-
-interface FileEntry {
-  readonly path: string
-  readonly size: number
-}
 
 /** Gives what the disk refuses a code. */
 const diskError = (error: unknown, path: string): EngineError => {
@@ -159,8 +154,7 @@ class JsonFileCommitter implements SinkCommitter {
     const name = join(log, compact ? `${epoch}.compact` : String(epoch))
     if ((await stat(name).catch(() => null)) !== null) return
     const before = compact && !this.#complete ? await committedFiles(this.#folder, epoch - 1) : []
-    const lines = [...before, ...added].map(entry => JSON.stringify(logLine(this.#folder, entry)))
-    await onDisk(log, this.#write(log, name, ['v1', ...lines].join('\n')))
+    await onDisk(log, this.#write(log, name, logText(this.#folder, [...before, ...added])))
     if (compact) await onDisk(log, this.#removeOld(epoch))
   }
 
@@ -194,58 +188,6 @@ class JsonFileCommitter implements SinkCommitter {
       if (this.#complete) for (const { path } of await filesOf(this.#folder, entry)) await rm(join(this.#folder, path), { force: true })
       await rm(join(this.#folder, LOG, entry.name), { force: true })
     }
-  }
-}
-
-const logLine = (folder: string, entry: FileEntry) => ({
-  path: `file://${join(folder, entry.path)}`,
-  size: entry.size,
-  isDir: false,
-  modificationTime: 0,
-  blockReplication: 1,
-  blockSize: 33554432,
-  action: 'add',
-})
-
-interface LogEntry {
-  readonly name: string
-  readonly epoch: number
-  readonly compact: boolean
-}
-
-/** What the log consists of, oldest first. */
-const logEntries = async (folder: string): Promise<LogEntry[]> =>
-  (await readdir(join(folder, LOG)).catch(() => []))
-    .filter(name => /^\d+(\.compact)?$/.test(name))
-    .map(name => ({ name, epoch: Number.parseInt(name, 10), compact: name.endsWith('.compact') }))
-    .sort((a, b) => a.epoch - b.epoch)
-
-/** The files that are visible in a folder: those that the log names up to an epoch. Throws OUTPUT_DAMAGED. */
-export const committedFiles = async (folder: string, upTo: number): Promise<FileEntry[]> => {
-  const entries = (await logEntries(folder)).filter(entry => entry.epoch <= upTo)
-  const lastCompact = entries.findLastIndex(entry => entry.compact)
-  const current = entries.slice(Math.max(0, lastCompact))
-  for (const [i, { epoch }] of current.entries()) {
-    const expected = current[0].epoch + i
-    if (epoch !== expected) throw new EngineError('OUTPUT_DAMAGED', { path: join(folder, LOG, String(expected)), reason: 'it is missing' })
-  }
-  return (await Promise.all(current.map(entry => filesOf(folder, entry)))).flat()
-}
-
-/** The files that an entry names. */
-const filesOf = async (folder: string, { name }: LogEntry): Promise<FileEntry[]> => {
-  const path = join(folder, LOG, name)
-  const [version, ...lines] = (await readFile(path, 'utf8')).split('\n')
-  if (version !== 'v1') throw new EngineError('OUTPUT_DAMAGED', { path, reason: `it begins with ${version}` })
-  return lines.flatMap((line, i) => (line === '' ? [] : [fileEntry(path, line, i + 2)]))
-}
-
-const fileEntry = (path: string, line: string, number: number): FileEntry => {
-  try {
-    const { path: file, size } = JSON.parse(line) as FileEntry
-    return { path: file.slice(file.lastIndexOf('/') + 1), size }
-  } catch (error) {
-    throw new EngineError('OUTPUT_DAMAGED', { path, reason: `its line ${number} is no entry` }, error)
   }
 }
 

@@ -184,9 +184,10 @@ export class QueryRun {
           await this.#runAttempt()
           break
         } catch (error) {
+          const failedAt = this.options.clock.now() / 1000
           await this.#attempt?.destroy()
           this.#attempt = null
-          await this.#mayRestart(error)
+          await this.#mayRestart(error, failedAt)
         }
       }
     } catch (error) {
@@ -218,11 +219,12 @@ export class QueryRun {
   }
 
   /** Waits before the next attempt, or throws what ends the query. */
-  async #mayRestart(error: unknown): Promise<void> {
+  async #mayRestart(error: unknown, failedAt: number): Promise<void> {
     if (this.#control.stopping || this.#log.stateFolder === null) throw error
-    const wait = this.#restarts.waitAfter(error, this.options.clock.now() / 1000)
+    const wait = this.#restarts.waitAfter(error, failedAt)
     this.#message = `Restarting after: ${reasonOf(error)}`
-    await this.#control.sleep(wait)
+    // The threads' end is part of the wait.
+    await this.#control.sleep(failedAt + wait - this.options.clock.now() / 1000)
   }
 
   async #runAttempt(): Promise<void> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FileList, listFiles } from '../../src/connector/file-list.ts'
+import { logText } from '../../src/connector/file-log.ts'
 
 // Goal: a stream of files is the right files in the right order, the same after a restart. Method: real folders; the times of files are
 // set by hand.
@@ -101,4 +102,30 @@ test('what is too old beside the newest is left out, but not at the first look',
   const again = new FileList(folder, join(folder, '_log'), aged)
   await again.refresh(all)
   expect(namesOf(again.files)).toEqual(['first', 'second', 'fresh'])
+})
+
+test('of the output of a query only what its log names counts', async () => {
+  for (const name of ['part-0', 'part-1', 'part-2', 'part-of-a-dead-attempt']) put(name, 1)
+  put('_spark_metadata/.tmp', 1)
+  expect(await listed('')).toEqual([])
+  const enter = (name: string, ...files: string[]): void =>
+    writeFileSync(
+      join(folder, '_spark_metadata', name),
+      logText(
+        folder,
+        files.map(path => ({ path, size: 3 })),
+      ),
+    )
+  enter('8', 'part-0')
+  expect(await listed('')).toEqual(['part-0'])
+  enter('9.compact', 'part-0', 'part-1')
+  enter('10', 'part-2')
+  expect(await listed('')).toEqual(['part-0', 'part-1', 'part-2'])
+  // What is named and gone must be missed, not passed over.
+  rmSync(join(folder, 'part-1'))
+  expect(await listed('')).toEqual(['part-0', 'part-1', 'part-2'])
+  enter('12', 'part-0')
+  await expect(listed('')).rejects.toMatchObject({ code: 'OUTPUT_DAMAGED', message: expect.stringContaining('11') })
+  writeFileSync(join(folder, '_spark_metadata', '11'), 'v1\nnonsense')
+  await expect(listed('')).rejects.toMatchObject({ code: 'OUTPUT_DAMAGED', message: expect.stringContaining('line 2') })
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { committedFiles } from '../../src/connector/file-sink.ts'
+import { committedFiles } from '../../src/connector/file-log.ts'
 import { col, count, type DataFrame, type Row, type StreamingQuery, sum, Trigger, WalkwaySession, window } from '../../src/index.ts'
 import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { addFile, type CountEvent, type CountFolders, countFolders, eventFiles } from '../support/windowed-count.ts'

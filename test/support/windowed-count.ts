@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { committedFiles } from '../../src/connector/file-sink.ts'
+import { committedFiles } from '../../src/connector/file-log.ts'
 import { type Column, count, type StreamingQuery, sum, type Trigger, WalkwaySession, window } from '../../src/index.ts'
 import type { SeededRandom } from './random.ts'
 
