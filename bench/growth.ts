@@ -77,7 +77,10 @@ const grow = async (folder: string, keys: number, perSecond: number, size: Size)
   const worst = (pick: (latency: Progress['latencies']['e2eLatencyMs']) => number): number =>
     1000 * Math.max(0, ...warm.map(({ latencies }) => pick(latencies.e2eLatencyMs)))
   return {
-    wrong: stateOf(last).numRowsTotal === keys && rowsIn === keys ? null : `${stateOf(last).numRowsTotal} keys of ${rowsIn} rows: expected ${keys}`,
+    wrong:
+      stateOf(last).numRowsTotal === keys && rowsIn === keys
+        ? null
+        : `${stateOf(last).numRowsTotal} keys of ${rowsIn} rows: expected ${keys}`,
     figures: {
       growingP99Micros: worst(({ p99 }) => p99),
       growingP999Micros: worst(({ p999 }) => p999),

@@ -134,6 +134,10 @@ export class Aggregate implements GroupOperator {
     return this.store.buckets !== null && this.store.buckets.least() <= millis
   }
 
+  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
+    return this.store.holds(hash, key, keyOffset, keyLength)
+  }
+
   restore(
     hash: number,
     key: Uint8Array,

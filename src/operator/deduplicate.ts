@@ -84,6 +84,10 @@ export class Deduplicate implements StatefulOperator {
     return this.store.buckets !== null && this.store.buckets.least() <= millis
   }
 
+  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
+    return this.store.holds(hash, key, keyOffset, keyLength)
+  }
+
   restore(
     hash: number,
     key: Uint8Array,

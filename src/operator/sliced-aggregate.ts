@@ -224,6 +224,10 @@ export class SlicedAggregate implements GroupOperator {
     return keyLength === 0 ? null : this.store.ownHash(hash, key, keyOffset, keyLength)
   }
 
+  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
+    return this.store.holds(hash, key, keyOffset, keyLength)
+  }
+
   restore(
     hash: number,
     key: Uint8Array,
@@ -303,7 +307,7 @@ export class SlicedAggregate implements GroupOperator {
     for (let i = store.countOf(handle); i > 0; i--, at += store.sliceBytes) {
       if (i32[(at + SLICE_TAG) >> 2] !== store.tag) continue
       const start = f64[at >> 3]
-      if (slicing.lastWindow(start) < from) continue
+      if (start < from) continue
       const first = slicing.firstWindow(start)
       this.window[0] = first > from ? first : from
       return true

@@ -25,6 +25,8 @@ export interface StatefulOperator {
    * task.
    */
   homeHash?(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): number | null
+  /** True if an entry of a checkpoint has been put back: what an older file says of it no longer counts. */
+  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean
   /** Puts one entry of a checkpoint back. */
   restore(
     hash: number,

@@ -1,4 +1,5 @@
 import { Arena, KeyIndex } from 'native-free-buffers'
+import { copyBytes } from '../record/strings.ts'
 import { HandleList } from './handle-list.ts'
 import { TimeBuckets } from './time-buckets.ts'
 
@@ -191,6 +192,11 @@ export class KeyedStore {
     return true
   }
 
+  /** True if there is an entry with this key, as the log names it. */
+  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
+    return this.index.find(hash, key, keyOffset, keyLength) !== 0
+  }
+
   /** Puts an entry from a checkpoint back and returns it. The caller adds it to its time bucket. */
   restore(
     hash: number,
@@ -206,7 +212,7 @@ export class KeyedStore {
     const offset = (handle & arena.handleMask) << 3
     const { u8 } = arena.segments[handle >>> arena.segmentShift]
     const at = offset + this.valueOffset(keyLength)
-    u8.set(value.subarray(valueOffset, valueOffset + this.valueBytes), at)
+    copyBytes(value, valueOffset, this.valueBytes, u8, at)
     this.restoreBytes(handle, this.valueOffset(keyLength), this.#varSlots, value, valueOffset, this.valueBytes, valueLength)
     return handle
   }

@@ -1,4 +1,5 @@
 import { Arena, type Views } from 'native-free-buffers'
+import { copyBytes } from '../record/strings.ts'
 import { type ChangeLog, KEY_OFFSET, KeyedStore, NEXT_OFFSET, TAG_OFFSET } from './keyed-store.ts'
 
 /**
@@ -185,6 +186,15 @@ export class SliceStore extends KeyedStore {
     super.beginSeal(nextLog)
   }
 
+  override holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
+    if (keyLength === 0) return this.doneMillis !== Number.NEGATIVE_INFINITY
+    const handle = this.index.find(this.ownHash(hash, key, keyOffset, keyLength), key, keyOffset, keyLength - 8)
+    if (handle === 0) return false
+    const [count, start] = [this.countOf(handle), this.#start[0]]
+    const index = this.#search(handle, count, start)
+    return index < count && this.viewsOf(this.blockOf(handle)).f64[(this.firstAt(handle) + index * this.sliceBytes) >> 3] === start
+  }
+
   /** Puts a slice back, or how far windows were let go; then the handle is 0. The caller schedules the keys when all are there. */
   override restore(
     hash: number,
@@ -210,7 +220,7 @@ export class SliceStore extends KeyedStore {
     const block = this.blockOf(handle)
     const place = i32[(this.valueAt(handle) + CURRENT) >> 2] + SLICE_VALUE
     const bytes = this.sliceBytes - SLICE_VALUE
-    this.viewsOf(block).u8.set(value.subarray(valueOffset, valueOffset + bytes), offsetIn(block) + place)
+    copyBytes(value, valueOffset, bytes, this.viewsOf(block).u8, offsetIn(block) + place)
     this.restoreBytes(block, place, this.#slots, value, valueOffset, bytes, valueLength)
     return handle
   }

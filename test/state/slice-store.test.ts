@@ -64,7 +64,11 @@ const contentsOf = (store: SliceStore): Model => {
 const restored = (entries: ReadonlyMap<string, StoredEntry>, random: SeededRandom): SliceStore => {
   const store = newStore()
   const shuffled = [...entries.values()].sort(() => random.next() - 0.5)
-  for (const { hash, key, value } of shuffled) store.restore(hash, key, 0, key.length, value, 0, value.length)
+  for (const { hash, key, value } of shuffled) {
+    expect(store.holds(hash, key, 0, key.length)).toBe(false)
+    store.restore(hash, key, 0, key.length, value, 0, value.length)
+    expect(store.holds(hash, key, 0, key.length)).toBe(true)
+  }
   return store
 }
 
