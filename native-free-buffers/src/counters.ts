@@ -1,3 +1,4 @@
+import { assert } from './assert.ts'
 import { align8 } from './layout.ts'
 
 /**
@@ -16,6 +17,7 @@ export const countersBytes = (labels: readonly string[]): number =>
 
 /** Lays counters out at `offset`, all 0. Called once, before anybody reads or writes them. */
 export const initCounters = (buffer: ArrayBufferLike, offset: number, labels: readonly string[]): void => {
+  for (const label of labels) assert(!label.includes('\n'), `a label of two lines: ${label}`)
   const bytes = encoded(labels)
   new Uint8Array(buffer).set(bytes, offset + HEADER_BYTES + 8 * labels.length)
   new Float64Array(buffer, offset + HEADER_BYTES, labels.length).fill(0)

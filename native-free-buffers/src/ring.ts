@@ -146,7 +146,7 @@ export class RingWriter implements Views {
   writeLarge(source: Uint8Array, offset: number, length: number, kind: number, hash: number): boolean {
     if (length > MAX_RECORD_BYTES) throw new RecordTooLargeError(length)
     const pieceBytes = (this.capacity >> 2) - FRAME_HEADER_BYTES - FRAGMENT_HEADER_BYTES
-    while (this.#fragmentOffset < length) {
+    do {
       const size = Math.min(pieceBytes, length - this.#fragmentOffset)
       const p = this.claim(FRAGMENT_HEADER_BYTES + size)
       if (p < 0) {
@@ -161,7 +161,7 @@ export class RingWriter implements Views {
       this.u8.set(source.subarray(from, from + size), p + FRAGMENT_HEADER_BYTES)
       this.commit(FRAGMENT, FRAGMENT_HEADER_BYTES + size, hash)
       this.#fragmentOffset += size
-    }
+    } while (this.#fragmentOffset < length)
     this.#fragmentOffset = 0
     this.publish()
     return true

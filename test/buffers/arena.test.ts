@@ -1,10 +1,10 @@
-import { Arena, KeyIndex } from 'native-free-buffers'
+import { Arena } from 'native-free-buffers'
 import { describe, expect, test } from 'vitest'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom, seeds } from '../support/random.ts'
 
-// Goal: blocks never overlap and keep what is written; the index answers like a Map. Method: random operations against a model, by seed.
+// Goal: blocks never overlap and keep what is written. Method: random operations against a model, by seed.
 describe('arena', () => {
-  test.each([1, 2, 3])('blocks keep their bytes whatever else is allocated and freed, seed %i', seed => {
+  test.each(seeds(3))('blocks keep their bytes whatever else is allocated and freed, seed %i', seed => {
     const random = seededRandom(seed)
     const arena = new Arena()
     const live: { handle: number; bytes: number; mark: number }[] = []
@@ -41,48 +41,5 @@ describe('arena', () => {
     expect(before - arena.reservedBytes).toBeGreaterThanOrEqual(20_000_000)
     arena.free(small, 8)
     expect(arena.reservedBytes).toBeLessThanOrEqual(2 ** 20)
-  })
-})
-
-describe('key index', () => {
-  const hashOf = (text: string, bits: number): number => {
-    let h = 7
-    for (const c of text) h = (Math.imul(h, 31) + c.charCodeAt(0)) | 0
-    return Math.imul(h, 0x9e3779b1) >> (32 - bits)
-  }
-
-  // Few hash bits make long chains; many make splits and merges.
-  test.each([
-    [11, 4],
-    [12, 10],
-    [13, 32],
-  ])('answers like a Map while it grows and shrinks, seed %i, %i bits of hash', (seed, bits) => {
-    const random = seededRandom(seed)
-    const arena = new Arena()
-    const index = new KeyIndex(arena)
-    const model = new Map<string, number>()
-    const encoder = new TextEncoder()
-    for (const share of [0.8, 0.3, 0.9, 0.1]) {
-      for (let i = 0; i < 6000; i++) {
-        const text = `key-${random.below(4000)}`
-        const key = encoder.encode(text)
-        const hash = hashOf(text, bits)
-        const found = index.find(hash, key, 0, key.length)
-        expect(found).toBe(model.get(text) ?? 0)
-        if (found === 0 && random.next() < share) {
-          model.set(text, index.insert(hash, key, 0, key.length, 16))
-        } else if (found !== 0 && random.next() > share) {
-          index.remove(found)
-          arena.free(found, 16 + ((key.length + 7) & ~7) + 16)
-          model.delete(text)
-        }
-      }
-      expect(index.size).toBe(model.size)
-      const seen = new Set<number>()
-      const cursor = index.cursor()
-      for (let h = cursor.next(); h !== 0; h = cursor.next()) seen.add(h)
-      expect(seen).toEqual(new Set(model.values()))
-      expect(cursor.next()).toBe(0)
-    }
   })
 })

@@ -1,6 +1,6 @@
 import { initRing, RingReader, RingWriter, ringBytes } from 'native-free-buffers'
 import { describe, expect, test } from 'vitest'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom, seeds } from '../support/random.ts'
 
 const makeRing = (capacity: number, startPosition = 0, poison = true) => {
   const buffer = new SharedArrayBuffer(ringBytes(capacity, 24))
@@ -8,16 +8,18 @@ const makeRing = (capacity: number, startPosition = 0, poison = true) => {
   return { writer: new RingWriter(buffer, 0), reader: new RingReader(buffer, 0, { poison }) }
 }
 
+const sameBytes = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== undefined && Buffer.compare(a, b) === 0
+
 // Goal: what goes in comes out, once, in order, whole, at every size, fill and position. Method: random steps against a queue, by seed, on
 // tiny rings that start just below the point where positions wrap.
 describe('ring', () => {
-  test.each([1, 2, 3, 4, 5, 6])('gives back what was put in, seed %i', seed => {
+  test.each(seeds(6))('gives back what was put in, seed %i', seed => {
     const random = seededRandom(seed)
     const { writer, reader } = makeRing(random.pick([256, 512, 4096]), 2 ** 31 - 64)
-    const queue: { kind: number; hash: number; bytes: number[] }[] = []
+    const queue: { kind: number; hash: number; bytes: Uint8Array }[] = []
     let large: { bytes: Uint8Array; kind: number; hash: number } | null = null
     let waiting = 0
-    for (let i = 0; i < 30_000; i++) {
+    for (let i = 0; i < 12_000; i++) {
       const dice = random.next()
       if (dice < 0.5 && large === null) {
         const kind = random.next() < 0.8 ? 1 : 2 + random.below(4)
@@ -32,11 +34,11 @@ describe('ring', () => {
           writer.u8.set(bytes, p)
           writer.arrivalMicros = i
           writer.commit(kind, size, hash)
-          queue.push({ kind, hash, bytes: [...bytes] })
+          queue.push({ kind, hash, bytes })
         }
       }
       if (large !== null && writer.writeLarge(large.bytes, 0, large.bytes.length, large.kind, large.hash)) {
-        queue.push({ kind: large.kind, hash: large.hash, bytes: [...large.bytes] })
+        queue.push({ kind: large.kind, hash: large.hash, bytes: large.bytes })
         large = null
       }
       if (dice > 0.6) writer.publish()
@@ -48,21 +50,22 @@ describe('ring', () => {
             const whole = reader.takeFragment()
             if (whole === null) break
             const expected = queue.shift()
-            expect({ kind: whole.kind, hash: whole.hash, bytes: [...whole.bytes] }).toEqual(expected)
+            expect([whole.kind, whole.hash]).toEqual([expected?.kind, expected?.hash])
+            expect(sameBytes(whole.bytes, expected?.bytes)).toBe(true)
             continue
           }
           const expected = queue.shift()
           expect(kind).toBe(expected?.kind)
           const p = kind === 1 ? reader.next() : reader.control()
           const length = reader.i32[(p >> 2) - 4] & 0xffffff
-          expect([...reader.u8.subarray(p, p + length)]).toEqual(expected?.bytes)
+          expect(sameBytes(reader.u8.subarray(p, p + length), expected?.bytes)).toBe(true)
           expect(reader.i32[(p >> 2) - 3]).toBe(expected?.hash)
           waiting++
         }
         if (random.next() < 0.7) reader.release()
       }
     }
-    expect(waiting).toBeGreaterThan(1000)
+    expect(waiting).toBeGreaterThan(500)
   })
 
   test('a full ring refuses the record and keeps its tail', () => {
@@ -97,7 +100,7 @@ describe('ring', () => {
     expect(reader.peekKind()).toBe(0)
   })
 
-  test('a soft limit holds the producer back and never below half the ring', () => {
+  test('a soft limit holds the producer back', () => {
     const { writer, reader } = makeRing(1024)
     reader.setSoftLimit(1)
     let bytes = 0
@@ -108,6 +111,15 @@ describe('ring', () => {
     }
     // The limit is looked at only when the cached position leaves no room, so the producer may fill the ring once before it notices.
     expect(bytes).toBeLessThanOrEqual(1024)
+  })
+
+  test('a record that is written in pieces may be small, or empty', () => {
+    const { writer, reader } = makeRing(256)
+    for (const length of [0, 1, 33]) {
+      expect(writer.writeLarge(new Uint8Array(40).fill(7), 0, length, 3, 5)).toBe(true)
+      expect(reader.peekKind()).toBe(3)
+      expect(reader.takeFragment()).toMatchObject({ bytes: new Uint8Array(length).fill(7), kind: 3, hash: 5 })
+    }
   })
 
   test('a record above 16 MiB is refused with a code', () => {

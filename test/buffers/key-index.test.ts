@@ -1,0 +1,105 @@
+import { Arena, ENTRY_KEY_OFFSET, KeyIndex } from 'native-free-buffers'
+import { describe, expect, test } from 'vitest'
+import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
+
+// Goal: the index answers like a Map, and no operation on it is ever long. Method: random operations beside a Map, by seed, with keys of
+// all lengths and hashes from good to very bad; what growing and shrinking move is counted at each step.
+
+interface Key {
+  readonly bytes: Uint8Array
+  readonly hash: number
+}
+
+const hashOf = (bytes: Uint8Array, bits: number): number => {
+  let h = 7
+  for (const byte of bytes) h = Math.imul(h ^ byte, 0x01000193)
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b)
+  return bits === 0 ? 0 : (h ^ (h >>> 13)) >> (32 - bits)
+}
+
+const drawKeys = (random: SeededRandom, count: number, bits: number): Map<string, Key> => {
+  const keys = new Map<string, Key>()
+  while (keys.size < count) {
+    const length = random.pick([4, 8, 9, random.below(20) + 3, random.below(200) + 3])
+    const bytes = Uint8Array.from({ length }, () => random.below(256))
+    keys.set(bytes.join(), { bytes, hash: hashOf(bytes, bits) })
+  }
+  return keys
+}
+
+const blockBytes = (key: Key): number => ENTRY_KEY_OFFSET + ((key.bytes.length + 7) & ~7) + VALUE_BYTES
+const VALUE_BYTES = 16
+
+describe.each(seeds(4))('seed %i', seed => {
+  test.each([0, 5, 32])('answers like a Map while it grows and shrinks, %i bits of hash', bits => {
+    const random = seededRandom(seed)
+    const keys = [...drawKeys(random, bits === 0 ? 60 : 1500, bits)]
+    const arena = new Arena()
+    const index = new KeyIndex(arena)
+    const model = new Map<string, number>()
+    // Keys are looked up in the middle of a larger array.
+    const scratch = new Uint8Array(300)
+    for (const share of [0.9, 0.2, 0.7, 0]) {
+      for (let i = 0; i < 2 * keys.length; i++) {
+        const [text, key] = random.pick(keys)
+        const at = random.below(50)
+        scratch.set(key.bytes, at)
+        const found = index.find(key.hash, scratch, at, key.bytes.length)
+        if (found !== (model.get(text) ?? 0)) throw new Error(`${text} is found at ${found} instead of ${model.get(text)}`)
+        if (found === 0 && random.next() < share) {
+          const handle = index.insert(key.hash, scratch, at, key.bytes.length, VALUE_BYTES)
+          const { u8 } = arena.segments[handle >>> arena.segmentShift]
+          const value = ((handle & arena.handleMask) << 3) + blockBytes(key) - VALUE_BYTES
+          if (u8.subarray(value, value + VALUE_BYTES).some(byte => byte !== 0)) throw new Error('a new value is not zeroed')
+          u8.fill(0xff, value, value + VALUE_BYTES)
+          model.set(text, handle)
+        } else if (found !== 0 && random.next() > share) {
+          index.remove(found)
+          arena.free(found, blockBytes(key))
+          model.delete(text)
+        }
+      }
+      expect(index.size).toBe(model.size)
+    }
+    const seen: number[] = []
+    const cursor = index.cursor()
+    for (let handle = cursor.next(); handle !== 0; handle = cursor.next()) seen.push(handle)
+    expect(seen.sort((a, b) => a - b)).toEqual([...model.values()].sort((a, b) => a - b))
+    for (const [text, handle] of model) {
+      index.remove(handle)
+      arena.free(handle, blockBytes(keys.find(([each]) => each === text)?.[1] as Key))
+    }
+    expect([index.size, arena.usedBytes]).toEqual([0, 0])
+  })
+
+  test('an insertion or a removal moves few entries, however many there are', () => {
+    const random = seededRandom(seed)
+    const arena = new Arena()
+    const index = new KeyIndex(arena)
+    const handles: number[] = []
+    const key = new Uint8Array(8)
+    const words = new Int32Array(key.buffer)
+    let most = 0
+    const step = (change: () => void): void => {
+      const before = index.movedCount
+      change()
+      most = Math.max(most, index.movedCount - before)
+    }
+    const count = 20_000
+    for (let i = 0; i < count; i++) {
+      words.set([i, random.below(2 ** 31)])
+      const hash = hashOf(key, 32)
+      const before = index.findFixed8(hash, words[0], words[1])
+      step(() => handles.push(index.insert(hash, key, 0, 8, 8)))
+      if (before !== 0 || index.findFixed8(hash, words[0], words[1]) !== handles[i]) throw new Error(`key ${i} is not where it should be`)
+    }
+    for (const handle of handles) {
+      step(() => index.remove(handle))
+      arena.free(handle, 32)
+    }
+    // A bucket holds seven and five on average; a chain of more than five buckets does not come with a hash that is any good.
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThan(36)
+    expect(index.reservedBytes).toBe(new KeyIndex(arena).reservedBytes)
+  })
+})
