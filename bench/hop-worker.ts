@@ -3,7 +3,7 @@ import { Doorbell, Histogram, IdleStrategy, type IdleStrategyName, RingReader, R
 
 /** One side of the `hop` benchmark. */
 export interface HopInput {
-  readonly role: 'ping' | 'pong' | 'produce' | 'consume'
+  readonly role: 'ping' | 'pong' | 'produce' | 'consume' | 'floorPing' | 'floorPong' | 'copy'
   readonly idle: IdleStrategyName
   readonly incoming: SharedArrayBuffer
   readonly outgoing: SharedArrayBuffer
@@ -118,4 +118,50 @@ const consume = (): HopAnswer => {
   return { sum, millis: performance.now() - startedAt }
 }
 
-parentPort?.postMessage({ ping, pong, produce, consume }[input.role]())
+/** What two cores need to tell each other anything at all: a word here, a word there, no ring. */
+const floorPing = (): HopAnswer => {
+  const words = new Int32Array(input.bells)
+  const [own, other] = [input.ownBell >> 2, input.otherBell >> 2]
+  const histogram = new Histogram(input.latency)
+  let [sum, before] = [0, performance.now()]
+  for (let i = 1; i <= total; i++) {
+    Atomics.store(words, other, i)
+    let answer = Atomics.load(words, own)
+    while (answer !== i) answer = Atomics.load(words, own)
+    sum += answer - 1
+    const now = performance.now()
+    if (i > input.warmup) histogram.record((now - before) * 1000)
+    before = now
+  }
+  return { sum, millis: 0 }
+}
+
+const floorPong = (): HopAnswer => {
+  const words = new Int32Array(input.bells)
+  const [own, other] = [input.ownBell >> 2, input.otherBell >> 2]
+  let sum = 0
+  for (let i = 1; i <= total; i++) {
+    while (Atomics.load(words, own) !== i);
+    Atomics.store(words, other, i)
+    sum += i - 1
+  }
+  return { sum, millis: 0 }
+}
+
+/** The same bytes copied from place to place by one thread, at its leisure. */
+const copy = (): HopAnswer => {
+  const { payloadBytes } = input
+  const [from, to] = [new Uint8Array(input.incoming), new Uint8Array(input.outgoing)]
+  const last = from.length - payloadBytes
+  from.fill(1)
+  let [at, startedAt] = [0, 0]
+  for (let i = 0; i < total; i++) {
+    if (i === input.warmup) startedAt = performance.now()
+    to.set(from.subarray(at, at + payloadBytes), at)
+    at += payloadBytes
+    if (at > last) at = 0
+  }
+  return { sum: to[0] * total, millis: performance.now() - startedAt }
+}
+
+parentPort?.postMessage({ ping, pong, produce, consume, floorPing, floorPong, copy }[input.role]())
