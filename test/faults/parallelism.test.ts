@@ -29,7 +29,8 @@ afterEach(() => folders.remove())
 const MASTERS = ['inline', 'local[1]', 'local[2]', 'local[3]']
 const TRIGGERS = [Trigger.availableNow(), Trigger.realTime(10), Trigger.processingTime(0)]
 
-const walk = async (seed: number, masters: readonly string[]): Promise<void> => {
+/** Windows slide in half of the walks: their state is of another shape. */
+const walk = async (seed: number, masters: readonly string[], slideMillis: number): Promise<void> => {
   const random = seededRandom(seed)
   // Windows are far longer than a run, so that nearly all state crosses from one to the next.
   const files = eventFiles(random, 2 * masters.length, 60, 40)
@@ -37,18 +38,19 @@ const walk = async (seed: number, masters: readonly string[]): Promise<void> => 
     addFile(folders, 2 * i, files[2 * i])
     addFile(folders, 2 * i + 1, files[2 * i + 1])
     if (i === masters.length - 1) for (let f = 2 * masters.length; f < files.length; f++) addFile(folders, f, files[f])
-    const query = await startCount(folders, { master, trigger: random.pick(TRIGGERS), options: { durability: 'process' } })
+    const query = await startCount(folders, { master, slideMillis, trigger: random.pick(TRIGGERS), options: { durability: 'process' } })
     const state = (): string => `seed ${seed}, run ${i} on ${master}: ${JSON.stringify(query.status)}`
     if (query.trigger.kind === 'availableNow') await within(query.awaitTermination(), state)
     else await within(query.processAllAvailable(), state)
     await within(query.stop(), state)
     expect({ run: state(), exception: query.exception }).toEqual({ run: state(), exception: null })
   }
-  expect({ seed, rows: await visibleCounts(folders.output) }).toEqual({ seed, rows: expectedCounts(files) })
+  expect({ seed, rows: await visibleCounts(folders.output) }).toEqual({ seed, rows: expectedCounts(files, slideMillis) })
 }
 
-test('state follows its keys from one thread to two, to the caller’s, and back to two', () =>
-  walk(41, ['local[1]', 'local[2]', 'inline', 'local[2]']))
+test.each([1000, 300])('state follows its keys from one thread to two, to the caller’s, and back to two (slide of %i ms)', slideMillis =>
+  walk(41, ['local[1]', 'local[2]', 'inline', 'local[2]'], slideMillis),
+)
 
 test('and on random walks', { timeout: 60_000 + 30_000 * WALKS }, async () => {
   for (let i = 0; i < WALKS; i++) {
@@ -60,6 +62,7 @@ test('and on random walks', { timeout: 60_000 + 30_000 * WALKS }, async () => {
     await walk(
       seed,
       Array.from({ length: 4 }, () => random.pick(MASTERS)),
+      random.pick([1000, 250]),
     )
   }
 })

@@ -64,14 +64,16 @@ export const addFile = (folders: CountFolders, index: number, events: readonly C
   renameSync(temporary, join(folders.input, `${String(index).padStart(6, '0')}.json`))
 }
 
-/** The rows that must come out: one a window and key. */
-export const expectedCounts = (files: readonly (readonly CountEvent[])[]): string[] => {
+/** The rows that must come out: one a window and key. Windows are of a second, `slideMillis` apart. */
+export const expectedCounts = (files: readonly (readonly CountEvent[])[], slideMillis = 1000): string[] => {
   const totals = new Map<string, { events: number; total: number }>()
   for (const { time, key, value } of files.flat()) {
     if (key === 'end') continue
-    const id = `${new Date(Math.floor(time / 1000) * 1000).toISOString()} ${key}`
-    const entry = totals.get(id) ?? { events: 0, total: 0 }
-    totals.set(id, { events: entry.events + 1, total: entry.total + value })
+    for (let start = Math.floor(time / slideMillis) * slideMillis; start > time - 1000; start -= slideMillis) {
+      const id = `${new Date(start).toISOString()} ${key}`
+      const entry = totals.get(id) ?? { events: 0, total: 0 }
+      totals.set(id, { events: entry.events + 1, total: entry.total + value })
+    }
   }
   return [...totals].map(([id, { events, total }]) => `${id} ${events} ${total}`).sort()
 }
@@ -99,11 +101,13 @@ export const startCount = (
     trigger,
     options = {},
     value = null,
+    slideMillis = 1000,
   }: {
     readonly master: string
     readonly trigger: Trigger
     readonly options?: Readonly<Record<string, string | number>>
     readonly value?: Column | null
+    readonly slideMillis?: number
   },
 ): Promise<StreamingQuery> => {
   const events = WalkwaySession.builder()
@@ -114,7 +118,7 @@ export const startCount = (
     .json(folders.input)
   return (value === null ? events : events.withColumn('value', value))
     .withWatermark('time', '2 seconds')
-    .groupBy(window('time', '1 second'), 'key')
+    .groupBy(window('time', '1 second', `${slideMillis} milliseconds`), 'key')
     .agg(count('*').alias('events'), sum('value').alias('total'))
     .select('window.start', 'key', 'events', 'total')
     .writeStream.format('json')
