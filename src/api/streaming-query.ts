@@ -19,6 +19,7 @@ export interface StreamingQueryStatus {
 /** A query that has been started. `await using query = await df.writeStream….start()` stops it at the end of the block. */
 export class StreamingQuery {
   readonly #run: QueryRun
+  #isAwaited = false
 
   /** Made by `start()`. */
   constructor(run: QueryRun) {
@@ -106,6 +107,7 @@ export class StreamingQuery {
    */
   async awaitTermination(timeoutMillis?: number): Promise<boolean> {
     if (timeoutMillis === undefined) refuseInsideBatch(this.#sinkId, 'awaitTermination')
+    this.#isAwaited = true
     const ended = this.#run.awaitTermination().then((): true => true)
     return timeoutMillis === undefined ? ended : withinMillis(ended, timeoutMillis)
   }
@@ -117,7 +119,18 @@ export class StreamingQuery {
    */
   async processAllAvailable(): Promise<void> {
     refuseInsideBatch(this.#sinkId, 'processAllAvailable')
+    this.#isAwaited = true
     await this.#run.processAllAvailable()
+  }
+
+  /** True if somebody has asked to be told of the end. */
+  get isAwaited(): boolean {
+    return this.#isAwaited
+  }
+
+  /** Called when the query has ended; for the session, which waits for every query without a word of its errors. */
+  onEnd(ended: () => void): void {
+    this.#run.awaitTermination().then(ended, ended)
   }
 
   get #sinkId(): string | undefined {

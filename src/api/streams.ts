@@ -20,6 +20,7 @@ export class StreamingQueryManager {
   readonly #listeners = new Set<StreamingQueryListener>()
   #ended: Promise<void>
   #resolveEnded: () => void = () => {}
+  #isAnyAwaited = false
   /** The first query that has ended since `resetTerminated`, or the first that died. */
   #terminated: { readonly exception: Error | null } | null = null
 
@@ -53,6 +54,7 @@ export class StreamingQueryManager {
    */
   async awaitAnyTermination(timeoutMillis?: number): Promise<boolean> {
     const ended = async (): Promise<true> => {
+      this.#isAnyAwaited = true
       if (this.#terminated === null) await this.#ended
       const { exception } = this.#terminated ?? { exception: null }
       if (exception !== null) throw exception
@@ -74,12 +76,20 @@ export class StreamingQueryManager {
     const ended = (): void => {
       this.#active.delete(runId)
       if (this.#terminated === null || this.#terminated.exception === null) this.#terminated = { exception: query.exception }
-      this.tell(listener => listener.onQueryTerminated?.({ id, runId, exception: query.exception }))
+      const { exception } = query
+      // Nothing dies in silence.
+      const isHeard = query.isAwaited || this.#isAnyAwaited || [...this.#listeners].some(({ onQueryTerminated }) => onQueryTerminated)
+      if (exception !== null && !isHeard) {
+        process.emitWarning(`The query ${name ?? id} has died, and nobody waits for it: ${exception.message}`, {
+          code: 'WALKWAY_QUERY_DIED',
+        })
+      }
+      this.tell(listener => listener.onQueryTerminated?.({ id, runId, exception }))
       const resolve = this.#resolveEnded
       this.#ended = this.#nextEnd()
       resolve()
     }
-    query.awaitTermination().then(ended, ended)
+    query.onEnd(ended)
   }
 
   /** Called by the session. */

@@ -185,6 +185,7 @@ export class QueryRun {
           break
         } catch (error) {
           const failedAt = this.options.clock.now() / 1000
+          this.#control.interrupt()
           await this.#attempt?.destroy()
           this.#attempt = null
           await this.#mayRestart(error, failedAt)

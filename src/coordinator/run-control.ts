@@ -83,6 +83,11 @@ export class RunControl {
     this.#interrupted.fire()
   }
 
+  /** Ends the waits of an attempt that has failed: a timer of theirs would keep the process alive. */
+  interrupt(): void {
+    this.#interrupted.fire()
+  }
+
   /** Asks that what the sources hold be committed soon, not when the trigger would. */
   flush(): void {
     this.#flushRequests++

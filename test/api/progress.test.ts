@@ -218,6 +218,31 @@ test('what a listener throws becomes a warning, and touches neither the query no
   })
 })
 
+test('a query that dies while nobody waits for it is told of by a warning; one that somebody waits for is not', async () => {
+  await withSession('inline', async session => {
+    const warnings: string[] = []
+    const onWarning = (warning: Error): void => void warnings.push(warning.message)
+    process.on('warning', onWarning)
+    try {
+      const die = async (name: string, isAwaited: boolean): Promise<void> => {
+        const stream = session.pushStream('n INT NOT NULL')
+        const query = await stream.toDF().writeStream.queryName(name).format('noop').start()
+        const end = isAwaited ? query.awaitTermination().catch(() => {}) : null
+        stream.push({ n: null })
+        await until(() => !query.isActive)
+        await end
+        expect(query.exception).toMatchObject({ code: 'NULL_IN_NON_NULLABLE' })
+      }
+      await die('heard', true)
+      await die('lonely', false)
+      await until(() => warnings.length > 0)
+      expect(warnings).toEqual([expect.stringMatching(/lonely.*NULL_IN_NON_NULLABLE/)])
+    } finally {
+      process.off('warning', onWarning)
+    }
+  })
+})
+
 test('a query without input says every ten seconds that it is idle', async () => {
   const clock = new ManualClock(START)
   const session = WalkwaySession.builder().master('inline').clock(clock).create()
