@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '../base/errors.ts'
 
@@ -39,7 +39,7 @@ const take = async (path: string): Promise<void> => {
   const file = join(path, 'lock')
   const own: Owner = { pid: process.pid, began: beganAt(process.pid) }
   for (;;) {
-    if (await create(file, JSON.stringify(own))) return
+    if (await create(file, JSON.stringify(own))) return removeLitter(path)
     const text = await readFile(file, 'utf8').catch(() => null)
     if (text === null) continue
     const owner = parseOwner(text)
@@ -54,6 +54,17 @@ const take = async (path: string): Promise<void> => {
     const isSame = (await readFile(stale, 'utf8').catch(() => null)) === text
     if (!isSame) await rename(stale, file).catch(() => {})
     await rm(stale, { force: true })
+  }
+}
+
+/** What is so old was left behind by a process that died while it took the lock; one that is taking it now is younger. */
+const LITTER_MILLIS = 60_000
+
+const removeLitter = async (path: string): Promise<void> => {
+  for (const name of await readdir(path)) {
+    if (!name.startsWith('lock.')) continue
+    const info = await stat(join(path, name)).catch(() => null)
+    if (info !== null && info.mtimeMs < Date.now() - LITTER_MILLIS) await rm(join(path, name), { force: true })
   }
 }
 

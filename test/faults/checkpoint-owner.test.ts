@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { count, type DataFrame, max, sum, Trigger, WalkwaySession, window } from '../../src/index.ts'
@@ -113,6 +113,14 @@ describe('a lock', () => {
       await finish()
       expect(existsSync(lock())).toBe(false)
     }
+  })
+
+  test('that a process died over leaves nothing behind for long, and one that is being taken is left alone', async () => {
+    await finish()
+    for (const name of ['lock.old', 'lock.new']) writeFileSync(join(folders.checkpoint, name), '')
+    utimesSync(join(folders.checkpoint, 'lock.old'), 1_700_000_000, 1_700_000_000)
+    await finish()
+    expect(readdirSync(folders.checkpoint).filter(name => name.startsWith('lock'))).toEqual(['lock.new'])
   })
 
   test('names the process that holds it', async () => {

@@ -61,6 +61,11 @@ const scenes: readonly {
 }[] = [
   { name: 'micro-batches, stopped', trigger: 'processingTime 0 seconds' },
   {
+    name: 'micro-batches, killed before the first commit',
+    trigger: 'processingTime 0 seconds',
+    kill: { step: 'rename state/*.manifest.tmp', nth: 2 },
+  },
+  {
     name: 'micro-batches, killed before a manifest',
     trigger: 'processingTime 0 seconds',
     kill: { step: 'rename state/*.manifest.tmp', nth: 5 },
