@@ -1,7 +1,8 @@
 // Loaded before a program (node --import), in each of its threads: sees every change to the disk below some folders and, at one of them,
 // kills the process, or fails as a full disk does. FAULT_DISK:
 //   folders  what counts; a change is named by what is done and to which kind of file, as in `rename state/*.manifest.tmp`
-//   kill     { step, nth, half }: SIGKILL before the nth change of that name; half: in the middle of it, if it is a write
+//   kill     { step, nth, half, cut }: SIGKILL before the nth change of that name; half: in the middle of it, if it is a write; cut: the
+//            power goes as well, and with it some of what was not synced, as this seed has it (for a program of one thread)
 //   full     { match, from, until }: of the changes whose name matches, those from the one number to before the other find no room; each
 //            is told on stderr
 //   trace    each change goes to stderr
@@ -9,6 +10,7 @@ import fs from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads'
+import { PowerCut } from './power-cut.mjs'
 
 const { folders, kill = null, full = null, trace = false } = JSON.parse(process.env.FAULT_DISK ?? '{"folders":[]}')
 
@@ -30,7 +32,20 @@ const kindOf = path => {
 }
 
 const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
-const die = () => process.kill(process.pid, 'SIGKILL')
+
+/** A sequence of pseudo-random numbers: mulberry32. */
+const randomOf = seed => () => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+}
+
+const cut = kill?.cut === undefined ? null : new PowerCut(randomOf(kill.cut))
+const die = () => {
+  cut?.strike()
+  process.kill(process.pid, 'SIGKILL')
+}
 
 const takesRoom = new Set(['mkdir', 'writeFile', 'open', 'write', 'link'])
 
@@ -63,8 +78,12 @@ if (folders.length > 0) {
     const call = promises[name]
     promises[name] = async (...args) => {
       const kind = kindOf(args[0])
-      if (kind !== null && next(name, kind) === 'full' && takesRoom.has(name)) throw noSpace()
-      return call(...args)
+      if (kind === null) return call(...args)
+      if (next(name, kind) === 'full' && takesRoom.has(name)) throw noSpace()
+      const note = name === 'writeFile' ? cut?.open(args[0], 'w') : (cut?.[name]?.(...args) ?? null)
+      const result = await call(...args)
+      note?.()
+      return result
     }
     const callSync = fs[`${name}Sync`]
     fs[`${name}Sync`] = (...args) => {
@@ -76,6 +95,7 @@ if (folders.length > 0) {
 
   // By handle
   const kinds = new WeakMap()
+  const paths = new WeakMap()
   const { open } = promises
   const probe = await open(process.execPath, 'r')
   const { prototype } = probe.constructor
@@ -83,8 +103,11 @@ if (folders.length > 0) {
   promises.open = async (path, flags, ...rest) => {
     const kind = flags === 'r' || flags === undefined ? null : kindOf(path)
     if (kind !== null && next('open', kind) === 'full') throw noSpace()
+    const note = kind === null ? null : cut?.open(path, flags)
     const handle = await open(path, flags, ...rest)
+    note?.()
     if (kind !== null) kinds.set(handle, kind)
+    if (kindOf(path) !== null) paths.set(handle, path)
     return handle
   }
   const { write } = prototype
@@ -104,10 +127,12 @@ if (folders.length > 0) {
   }
   for (const name of ['datasync', 'sync', 'truncate']) {
     const call = prototype[name]
-    prototype[name] = function (...args) {
+    prototype[name] = async function (...args) {
       const kind = kinds.get(this)
       if (kind !== undefined) next(name, kind)
-      return call.apply(this, args)
+      const result = await call.apply(this, args)
+      if (name !== 'truncate' && paths.has(this)) cut?.sync(paths.get(this))
+      return result
     }
   }
 
