@@ -1,12 +1,27 @@
 import { chainLatency } from './chain-latency.ts'
 import { filterSum } from './filter-sum.ts'
+import { garbage } from './garbage.ts'
 import { growth } from './growth.ts'
 import { hop } from './hop.ts'
 import { inline } from './inline.ts'
+import { json } from './json.ts'
 import type { Benchmark } from './kit/benchmark.ts'
 import { nexmark } from './nexmark.ts'
 import { slidingCount } from './sliding-count.ts'
 import { startup } from './startup.ts'
+import { wide } from './wide.ts'
 
 /** Every benchmark there is. A new one joins here. */
-export const benchmarks: readonly Benchmark[] = [hop, filterSum, slidingCount, chainLatency, inline, growth, startup, nexmark]
+export const benchmarks: readonly Benchmark[] = [
+  hop,
+  filterSum,
+  slidingCount,
+  chainLatency,
+  inline,
+  garbage,
+  growth,
+  wide,
+  json,
+  startup,
+  nexmark,
+]
