@@ -12,6 +12,12 @@ export const NULL = 110
 export const NUMBER = 48
 
 const APOSTROPHE = 39
+const COLON = 58
+
+/** 1 for what a scan of plain letters stops at: the quote, a backslash, control characters. */
+const STOPS = new Uint8Array(256)
+STOPS.fill(1, 0, 32)
+STOPS[STRING] = STOPS[92] = 1
 
 /**
  * Jackson's limits, and so Spark's: what nests deeper, or a number of more characters, is malformed. They also keep the stack and the time
@@ -150,6 +156,51 @@ export class JsonCursor {
     const c = this.u8[this.at]
     if (c !== STRING && (c !== APOSTROPHE || !this.#allowsApostrophes)) this.fail()
     this.string()
+  }
+
+  /** A member's name, and the colon behind it. */
+  memberKey(): void {
+    // Most names are plain and have no white space around them: seen in one go, and without a call.
+    const { u8, end, at } = this
+    if (at < end && u8[at] === STRING) {
+      let i = at + 1
+      while (i < end && STOPS[u8[i]] === 0) i++
+      if (i + 1 < end && u8[i] === STRING && u8[i + 1] === COLON) {
+        this.start = at + 1
+        this.length = i - at - 1
+        this.escaped = false
+        this.at = i + 2
+        return
+      }
+    }
+    this.key()
+    this.expect(COLON)
+  }
+
+  /** Passes over a member's value and what ends it: true if another member follows, false if the object ends. */
+  skipMember(): boolean {
+    const { u8, end } = this
+    let { at } = this
+    if (at < end) {
+      const first = u8[at]
+      if (first === STRING) {
+        at++
+        while (at < end && STOPS[u8[at]] === 0) at++
+        at = at < end && u8[at] === STRING ? at + 1 : end
+      } else {
+        at = plainEnd(u8, at, end)
+      }
+      // Only what is surely whole and right: all else goes the long way.
+      if (at < end) {
+        const next = u8[at]
+        if (next === 44 || next === 125) {
+          this.at = at + 1
+          return next === 44
+        }
+      }
+    }
+    this.skip()
+    return this.more(125)
   }
 
   literal(kind: number): void {
@@ -399,6 +450,27 @@ export class JsonCursor {
     }
     return value
   }
+}
+
+/** Behind a number of few digits or a word, `end` if it is anything else. */
+const plainEnd = (u8: Uint8Array, from: number, end: number): number => {
+  let at = from
+  const most = at + 16 < end ? at + 16 : end
+  if (u8[at] === 45) at++
+  const digits = at
+  while (at < most && u8[at] >= 48 && u8[at] <= 57) at++
+  if (at > digits) {
+    if (at - digits > 1 && u8[digits] === 48) return end
+    if (at === most || u8[at] !== 46) return at === most ? end : at
+    const fraction = ++at
+    while (at < most && u8[at] >= 48 && u8[at] <= 57) at++
+    return at === most || at === fraction ? end : at
+  }
+  if (at !== from || from + 5 >= end) return end
+  if (u8[at] === TRUE) return u8[at + 1] === 114 && u8[at + 2] === 117 && u8[at + 3] === 101 ? at + 4 : end
+  if (u8[at] === NULL) return u8[at + 1] === 117 && u8[at + 2] === 108 && u8[at + 3] === 108 ? at + 4 : end
+  if (u8[at] !== FALSE) return end
+  return u8[at + 1] === 97 && u8[at + 2] === 108 && u8[at + 3] === 115 && u8[at + 4] === 101 ? at + 5 : end
 }
 
 const WORDS: readonly (readonly [string, number])[] = [

@@ -85,7 +85,8 @@ export class JsonScanner {
   scan(u8: Uint8Array, offset: number, length: number): number {
     const cursor = this.#cursor
     cursor.begin(u8, offset, length)
-    this.present.fill(0)
+    const { present } = this
+    for (let i = 0; i < present.length; i++) present[i] = 0
     this.#partial = false
     try {
       if (cursor.isBlank()) return ABSENT
@@ -324,6 +325,9 @@ const reader = (slot: JsonSlot): string => {
   }
 }
 
+/** Up to here a name is compared byte by byte in place: cheaper than a call. */
+const SHORT_NAME = 16
+
 /** Finds a key among the schema's by its length, then its first and last byte, then all of it. */
 const generate = (schema: StructType, shapes: readonly JsonShape[]) => {
   const cg = new CodeBuilder()
@@ -331,16 +335,25 @@ const generate = (schema: StructType, shapes: readonly JsonShape[]) => {
     for (let i = 0; i < name.length; i++) if (u8[at + i] !== name[i]) return false
     return true
   })
+  const nameTest = (name: Uint8Array, at: string): string => {
+    if (name.length === 0) return 'true'
+    // The last byte tells names apart more often than the second.
+    const order = [0, name.length - 1, ...Array.from({ length: Math.max(0, name.length - 2) }, (_, i) => i + 1)].slice(0, name.length)
+    const test = (i: number): string => `u8[${at} + ${i}] === ${name[i]}`
+    if (name.length <= SHORT_NAME) return order.map(test).join(' && ')
+    return `${order.slice(0, 2).map(test).join(' && ')} && ${equal}(u8, ${at}, ${cg.constant(name)})`
+  }
   const object = (type: StructType, fields: readonly JsonShape[]): void => {
+    const members = cg.fresh('members')
     cg.line('c.at++')
-    cg.open(`if (!c.closesAtOnce(125)) do {`)
-    cg.line('c.key()')
+    cg.open(`if (!c.closesAtOnce(125)) ${members}: for (;;) {`)
+    cg.line('c.memberKey()')
     const [at, length] = [cg.fresh('at'), cg.fresh('length')]
     cg.line(`let ${at} = c.start, ${length} = c.length, u8 = c.u8`)
     cg.line(
       `if (c.escaped) { const name = ${cg.constant(new TextEncoder())}.encode(c.unescapedText()); u8 = name; ${at} = 0; ${length} = name.length }`,
     )
-    cg.line('c.expect(58)')
+    const skip = `if (c.skipMember()) continue ${members}; else break ${members}`
     cg.open(`switch (${length}) {`)
     const byLength = new Map<number, { name: Uint8Array; shape: JsonShape }[]>()
     for (const [i, f] of type.fields.entries()) {
@@ -350,11 +363,7 @@ const generate = (schema: StructType, shapes: readonly JsonShape[]) => {
     for (const [size, candidates] of byLength) {
       cg.open(`case ${size}: {`)
       for (const { name, shape } of candidates) {
-        const test =
-          size === 0
-            ? 'true'
-            : `u8[${at}] === ${name[0]} && u8[${at} + ${size - 1}] === ${name[size - 1]} && ${equal}(u8, ${at}, ${cg.constant(name)})`
-        cg.open(`if (${test}) {`)
+        cg.open(`if (${nameTest(name, at)}) {`)
         if (shape.kind === 'struct') {
           cg.open(`if (s.beginStruct(c, ${shape.slot.index})) {`)
           object(shape.type, shape.fields)
@@ -365,13 +374,13 @@ const generate = (schema: StructType, shapes: readonly JsonShape[]) => {
         cg.line('break')
         cg.close()
       }
-      cg.line('c.skip()')
-      cg.line('break')
+      cg.line(skip)
       cg.close()
     }
-    cg.line('default: c.skip()')
+    cg.line(`default: ${skip}`)
     cg.close()
-    cg.close('} while (c.more(125))')
+    cg.line(`if (!c.more(125)) break ${members}`)
+    cg.close()
   }
   object(schema, shapes)
   return cg.build('scanJson', ['c', 's'])

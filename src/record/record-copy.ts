@@ -13,9 +13,18 @@ export interface RecordSpace {
  */
 export const SHARED = 0
 
+/** Up to here a loop is cheaper than the view that the platform's copy needs, which is garbage besides. */
+const WORDS_MOST = 256
+
+/** A payload is followed by up to seven bytes of nobody's. */
+const copyShort = (source: Int32Array, from: number, count: number, target: Int32Array, to: number): void => {
+  for (let i = 0; i < count; i++) target[to + i] = source[from + i]
+}
+
 /** Copies a payload and mends its vtable reference. `to` is where the payload begins in the target. */
 export const copyRecord = (source: RecordSpace, from: number, length: number, target: RecordSpace, to: number): void => {
   if (source.u8.buffer === target.u8.buffer) target.u8.copyWithin(to, from, from + length)
+  else if (length <= WORDS_MOST) copyShort(source.i32, from >> 2, (length + 3) >> 2, target.i32, to >> 2)
   else target.u8.set(source.u8.subarray(from, from + length), to)
   const distance = source.i32[from >> 2]
   if (distance === SHARED || from - distance === source.preambleOffset) target.i32[to >> 2] = to - target.preambleOffset

@@ -49,9 +49,14 @@ export class BlockingHost {
         sinceLook = 0
         look()
       } else if (this.#idle.shouldSleep(progressed)) {
-        bell.park(timed || this.tasks.some(task => task.isWaiting) ? SHORT_SLEEP_MILLIS : LONG_SLEEP_MILLIS, look)
+        bell.park(timed || this.#anyWaiting() ? SHORT_SLEEP_MILLIS : LONG_SLEEP_MILLIS, look)
       }
     }
+  }
+
+  #anyWaiting(): boolean {
+    for (let i = 0; i < this.tasks.length; i++) if (this.tasks[i].isWaiting) return true
+    return false
   }
 
   #allDone(): boolean {
@@ -60,7 +65,8 @@ export class BlockingHost {
 
   #stepAll(): boolean {
     let progressed = false
-    for (const task of this.tasks) if (task.step() === 'progressed') progressed = true
+    // By index: an iterator is garbage.
+    for (let i = 0; i < this.tasks.length; i++) if (this.tasks[i].step() === 'progressed') progressed = true
     return progressed
   }
 }

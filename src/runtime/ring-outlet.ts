@@ -112,7 +112,7 @@ export class RingOutlet implements RecordOutput {
       const to = ring.claim(length)
       if (to >= 0) {
         if (kind === DATA) copyRecord(spill, p, length, ring, to)
-        else ring.u8.set(spill.u8.subarray(p, p + length), to)
+        else for (let i = 0; i < length; i++) ring.u8[to + i] = spill.u8[p + i]
         ring.commit(kind, length, hash)
       } else if (ring.isLarge(length)) {
         if (kind === DATA && p - spill.i32[p >> 2] === spill.preambleOffset) spill.i32[p >> 2] = SHARED

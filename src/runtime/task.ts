@@ -76,6 +76,9 @@ export class Task implements InputEvents {
   #policy: EpochPolicy | null = null
   #watermark = Number.NEGATIVE_INFINITY
   #inputWatermark: number
+  /** The watermark that `#usualFlow` works for. */
+  readonly #flowing = new Float64Array(1)
+  readonly #usualFlow: readonly Work[]
   #sealing: { epoch: number; report: Extract<TaskReport, { kind: 'sealed' }> } | null = null
   /** The change logs of the epoch at hand and of the one that is being sealed, one an operator; they take turns. */
   #current: readonly ChangeWriter[]
@@ -100,6 +103,7 @@ export class Task implements InputEvents {
       changes === null ? [] : chain.operators.map(({ operatorId }) => new ChangeWriter(changes, operatorId))
     this.#current = writers()
     this.#sealed = writers()
+    this.#usualFlow = this.#flowWork(() => this.#flowing[0])
   }
 
   get failed(): boolean {
@@ -270,23 +274,39 @@ export class Task implements InputEvents {
 
   #advance(): void {
     const { state, watermarks, hasInputWatermark, watermarkPolicy } = this.#parts
-    const merge = watermarkPolicy === 'min' ? Math.min : Math.max
-    let merged = watermarkPolicy === 'min' || hasInputWatermark ? this.#inputWatermark : Number.NEGATIVE_INFINITY
-    for (const [w, { delayMillis }] of watermarks.entries()) {
+    const isMin = watermarkPolicy === 'min'
+    let merged = isMin || hasInputWatermark ? this.#inputWatermark : Number.NEGATIVE_INFINITY
+    for (let w = 0; w < watermarks.length; w++) {
       const at = watermarkRegister(w)
       const max = Math.max(state.registers[at + EVENT_MAX], state.registers[at + EVENT_MAX_EVER])
-      merged = merge(merged, max === Number.NEGATIVE_INFINITY ? max : Math.floor(max / 1000) - delayMillis)
+      const millis = max === Number.NEGATIVE_INFINITY ? max : Math.floor(max / 1000) - watermarks[w].delayMillis
+      if (isMin ? millis < merged : millis > merged) merged = millis
     }
     if (merged !== Number.POSITIVE_INFINITY && merged > this.#watermark) this.#flow(merged)
   }
 
   #flow(millis: number): void {
     this.#watermark = millis
-    for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.advance(millis, this.#limits.cursorRows))
-    this.#work.push(() => {
-      this.#parts.output.watermark(millis)
-      return true
-    })
+    if (this.#work.length > 0) {
+      this.#work.push(...this.#flowWork(() => millis))
+      return
+    }
+    // This is so often, once a burst, that closures of its own each time would be most of a task's garbage.
+    this.#flowing[0] = millis
+    for (let i = 0; i < this.#usualFlow.length; i++) this.#work.push(this.#usualFlow[i])
+  }
+
+  /** What a watermark has the operators do, and then the output. */
+  #flowWork(millis: () => number): Work[] {
+    const { chain, output } = this.#parts
+    const advance = chain.operators.map(operator => () => operator.advance(millis(), this.#limits.cursorRows))
+    return [
+      ...advance,
+      () => {
+        output.watermark(millis())
+        return true
+      },
+    ]
   }
 
   // --- The end of an epoch
