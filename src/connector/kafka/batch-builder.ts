@@ -16,9 +16,6 @@ const varintBytes = (value: number): number => {
   return bytes
 }
 
-/** Memory that a builder keeps for the next batch; more is given back. */
-const KEEP_BYTES = 256 * 1024
-
 /** Collects records for one partition and makes a batch of them, again and again. */
 export class BatchBuilder {
   count = 0
@@ -29,6 +26,11 @@ export class BatchBuilder {
 
   constructor(bytes = 16_384) {
     this.#bytes = Buffer.allocUnsafe(bytes)
+  }
+
+  /** Memory that it has. */
+  get capacity(): number {
+    return this.#bytes.length
   }
 
   /** Bytes so far, before compression. */
@@ -81,7 +83,6 @@ export class BatchBuilder {
   clear(): void {
     this.count = 0
     this.#end = HEADER_BYTES
-    if (this.#bytes.length > KEEP_BYTES) this.#bytes = Buffer.allocUnsafe(16_384)
   }
 
   /** The batch, ready to be sent, in memory of this builder. */
@@ -128,5 +129,29 @@ export class BatchBuilder {
     const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#bytes.length))
     larger.set(this.#bytes.subarray(0, this.#end))
     this.#bytes = larger
+  }
+}
+
+/** What all idle builders of a producer may have: a builder that has grown for a large batch saves the next one the growing. */
+const SPARE_BYTES = 16 * 1024 * 1024
+
+/** Builders that are used again, so that a stream of batches makes no garbage. */
+export class BuilderPool {
+  readonly #spare: BatchBuilder[] = []
+  #bytes = 0
+
+  take(): BatchBuilder {
+    const builder = this.#spare.pop()
+    if (builder === undefined) return new BatchBuilder()
+    this.#bytes -= builder.capacity
+    return builder
+  }
+
+  /** What its `finish` gave is not valid any more. */
+  give(builder: BatchBuilder): void {
+    if (this.#bytes + builder.capacity > SPARE_BYTES) return
+    builder.clear()
+    this.#spare.push(builder)
+    this.#bytes += builder.capacity
   }
 }

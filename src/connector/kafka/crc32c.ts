@@ -14,19 +14,21 @@ const TABLES = ((): Int32Array => {
 /** The checksum of `bytes[from..to)` as an unsigned number. */
 export const crc32c = (bytes: Uint8Array, from: number, to: number): number => {
   const t = TABLES
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let crc = -1
   let i = from
   for (; i + 8 <= to; i += 8) {
-    const low = crc ^ (bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24))
+    const low = crc ^ words.getInt32(i, true)
+    const high = words.getInt32(i + 4, true)
     crc =
       t[1792 + (low & 255)] ^
       t[1536 + ((low >>> 8) & 255)] ^
       t[1280 + ((low >>> 16) & 255)] ^
       t[1024 + (low >>> 24)] ^
-      t[768 + bytes[i + 4]] ^
-      t[512 + bytes[i + 5]] ^
-      t[256 + bytes[i + 6]] ^
-      t[bytes[i + 7]]
+      t[768 + (high & 255)] ^
+      t[512 + ((high >>> 8) & 255)] ^
+      t[256 + ((high >>> 16) & 255)] ^
+      t[high >>> 24]
   }
   for (; i < to; i++) crc = t[(crc ^ bytes[i]) & 255] ^ (crc >>> 8)
   return ~crc >>> 0

@@ -159,8 +159,17 @@ export const kafkaSourceOptions = (options: ConnectorOptions, streaming: boolean
     throw new EngineError('BAD_OPTION', { option: 'startingOffsets', value: 'latest', expected: 'something else: a batch would be empty' })
   if (endingOffsets === 'earliest')
     throw new EngineError('BAD_OPTION', { option: 'endingOffsets', value: 'earliest', expected: 'something else: a batch would be empty' })
+  for (const [option, offsets, refused, name] of [
+    ['startingOffsets', streaming ? 'latest' : startingOffsets, -1, 'latest'],
+    ['endingOffsets', endingOffsets, -2, 'earliest'],
+  ] as const) {
+    if (typeof offsets === 'string' || !Object.values(offsets).some(of => Object.values(of).includes(refused))) continue
+    const value = JSON.stringify(offsets)
+    throw new EngineError('BAD_OPTION', { option, value, expected: `no ${refused} (${name}) for a batch` })
+  }
+  const cluster = clusterOptions(options)
   return {
-    ...clusterOptions(options),
+    ...cluster,
     subscription: subscriptionOf(options),
     startingOffsets,
     startingTimes: timesOf(options, 'startingTimestamp', 'startingOffsetsByTimestamp'),
@@ -170,7 +179,8 @@ export const kafkaSourceOptions = (options: ConnectorOptions, streaming: boolean
     includeHeaders: includesHeaders(options),
     failOnDataLoss: booleanOption(options, 'failOnDataLoss', true),
     maxOffsetsPerTrigger: numberOption(options, 'maxOffsetsPerTrigger', Number.POSITIVE_INFINITY, 1),
-    maxWaitMillis: numberOption(options, 'kafka.fetch.max.wait.ms', 100, 1),
+    // A fetch that waited for longer would look like a broker that does not answer.
+    maxWaitMillis: Math.min(numberOption(options, 'kafka.fetch.max.wait.ms', 100, 1), cluster.requestTimeoutMillis / 2),
     partitionFetchBytes: numberOption(options, 'kafka.max.partition.fetch.bytes', 1024 * 1024, 1),
   }
 }

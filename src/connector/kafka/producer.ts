@@ -1,5 +1,6 @@
 import { EngineError } from '../../base/errors.ts'
 import { type SinkToken, Ticket } from '../connector.ts'
+import { BuilderPool } from './batch-builder.ts'
 import { KafkaCluster } from './cluster.ts'
 import type { KafkaSinkOptions } from './kafka-options.ts'
 import { isPassing } from './kafkajs.ts'
@@ -28,6 +29,7 @@ export class KafkaProducer {
   readonly #cluster: KafkaCluster
   readonly #topics = new Map<string, SinkTopic>()
   readonly #loading = new Set<string>()
+  readonly #pool = new BuilderPool()
   /** Brokers with a request under way. */
   readonly #busy = new Set<number>()
   /** The memory of each broker's requests. */
@@ -188,7 +190,7 @@ export class KafkaProducer {
       const { compression } = this.#options
       const partitions = this.#cluster
         .partitionsOf(name)
-        .map(({ partitionId }) => before?.partitions[partitionId] ?? new SinkPartition(name, partitionId, compression))
+        .map(({ partitionId }) => before?.partitions[partitionId] ?? new SinkPartition(name, partitionId, compression, this.#pool))
         .sort((a, b) => a.partition - b.partition)
       this.#topics.set(name, { partitions, sticky: 0, loadedAt: performance.now() })
     } finally {

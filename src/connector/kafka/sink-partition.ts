@@ -1,6 +1,6 @@
 import { EngineError } from '../../base/errors.ts'
 import type { SinkToken, Ticket } from '../connector.ts'
-import { BatchBuilder } from './batch-builder.ts'
+import { BatchBuilder, type BuilderPool } from './batch-builder.ts'
 import type { Compression } from './record-batch.ts'
 import { RecordCursor } from './record-cursor.ts'
 
@@ -32,17 +32,17 @@ export class SinkPartition {
   /** Not sent before. */
   pausedUntil = 0
   readonly #compression: Compression
+  readonly #pool: BuilderPool
   #gathering: BatchBuilder | null = null
   #charge = 0
   /** Oldest first. */
   #batches: Batch[] = []
-  /** Has been sent; its memory serves the next. */
-  #spare: BatchBuilder | null = null
 
-  constructor(topic: string, partition: number, compression: Compression) {
+  constructor(topic: string, partition: number, compression: Compression, pool: BuilderPool) {
     this.topic = topic
     this.partition = partition
     this.#compression = compression
+    this.#pool = pool
   }
 
   get isEmpty(): boolean {
@@ -52,8 +52,7 @@ export class SinkPartition {
   /** Where a record of so many bytes goes. A batch that would be larger than `mostBytes` with it is sealed before. */
   builder(bytes: number, mostBytes: number): BatchBuilder {
     if (this.#gathering !== null && this.#gathering.size + bytes > mostBytes) this.#seal()
-    this.#gathering ??= this.#spare ?? new BatchBuilder()
-    this.#spare = null
+    this.#gathering ??= this.#pool.take()
     this.#charge += bytes
     return this.#gathering
   }
@@ -75,7 +74,7 @@ export class SinkPartition {
   acknowledge(): Batch {
     const [batch] = this.#batches.splice(0, 1)
     this.failingSince = 0
-    if (batch.builder !== null) this.#recycle(batch.builder)
+    if (batch.builder !== null) this.#pool.give(batch.builder)
     for (const preparation of batch.waiting) if (--preparation.remaining === 0) preparation.ticket.complete(null)
     return batch
   }
@@ -108,12 +107,7 @@ export class SinkPartition {
     const bytes = builder.finish(this.#compression)
     const rows = builder.count
     if (this.#compression === 'none') return { bytes, rows, charge, waiting, builder }
-    this.#recycle(builder)
+    this.#pool.give(builder)
     return { bytes, rows, charge, waiting, builder: null }
-  }
-
-  #recycle(builder: BatchBuilder): void {
-    builder.clear()
-    this.#spare = builder
   }
 }

@@ -84,7 +84,8 @@ export class WireWriter {
   }
 }
 
-const LARGE_BYTES = 4 * 1024 * 1024
+/** Twice the largest produce request, as memory doubles. */
+const LARGE_BYTES = 16 * 1024 * 1024
 
 export class WireReader {
   readonly #bytes: Buffer

@@ -32,6 +32,15 @@ describe('Kafka options', () => {
     expect(refusal({ ...base, 'kafka.enable.auto.commit': 'true' })).toBe('BAD_OPTION')
     expect(() => kafkaSourceOptions({ ...base, startingOffsets: 'latest' }, false)).toThrow(/a batch would be empty/)
     expect(() => kafkaSourceOptions({ ...base, endingOffsets: 'earliest' }, false)).toThrow(/a batch would be empty/)
+    expect(() => kafkaSourceOptions({ ...base, startingOffsets: '{"t": {"0": -1}}' }, false)).toThrow(/no -1 \(latest\) for a batch/)
+    expect(() => kafkaSourceOptions({ ...base, endingOffsets: '{"t": {"0": 5, "1": -2}}' }, false)).toThrow(/no -2 \(earliest\)/)
+    expect(kafkaSourceOptions({ ...base, startingOffsets: '{"t": {"0": -1}}' }, true).startingOffsets).toEqual({ t: { 0: -1 } })
+    expect(kafkaSourceOptions({ ...base, endingOffsets: '{"t": {"0": -1}}' }, false).endingOffsets).toEqual({ t: { 0: -1 } })
+  })
+
+  test('a fetch waits for less than a request may take', () => {
+    const options = { ...base, 'kafka.fetch.max.wait.ms': '60000', 'kafka.request.timeout.ms': '1000' }
+    expect(kafkaSourceOptions(options, true).maxWaitMillis).toBe(500)
   })
 
   test('times are of all partitions, or by partition', () => {
