@@ -8,7 +8,7 @@ import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import type { TableSpec } from '../runtime/task-spec.ts'
 import { type PlacedSource, placeStages } from './placement.ts'
-import type { PreparedQuery } from './prepare-query.ts'
+import { functionsOf, type PreparedQuery } from './prepare-query.ts'
 import type { QueryOptions } from './query-options.ts'
 import { QueryRun } from './query-run.ts'
 
@@ -52,7 +52,7 @@ const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, onRow: (row: 
     schema: plan.schema,
     delays: new Map(),
     isTimed: false,
-    functions: [],
+    functions: functionsOf(physical),
   }
   const run = new QueryRun(
     {

@@ -88,9 +88,13 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
         (op.kind === 'aggregate' && op.eventTimeKey !== null) ||
         (op.kind === 'deduplicate' && (op.eventTimeKey !== null || op.expiry !== null)),
     ),
-    functions: ops.flatMap(op => expressionsOf(op).flatMap(moduleFunctions)),
+    functions: functionsOf(physical),
   }
 }
+
+/** Exports of modules that a plan's user functions refer to. */
+export const functionsOf = ({ stages }: PhysicalPlan): { url: string; name: string }[] =>
+  stages.flatMap(stage => stage.ops.flatMap(op => expressionsOf(op).flatMap(moduleFunctions)))
 
 /** Streaming and batch sources of a plan, static tables of joins left out: those are read before. */
 export const sourcesOf = (plan: LogicalPlan): SourceNode[] => {

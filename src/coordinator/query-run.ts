@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { clockBase } from '../base/clock.ts'
 import { asEngineError, EngineError } from '../base/errors.ts'
 import type { RowLog } from '../connector/memory-source.ts'
+import { loadModuleFunctions } from '../expression/user-function.ts'
 import type { Trigger } from '../plan/logical-plan.ts'
 import type { TableSpec } from '../runtime/task-spec.ts'
 import { Attempt } from './attempt.ts'
@@ -9,7 +10,7 @@ import { collectTables } from './collect-tables.ts'
 import { EpochCycle, PROCESSING } from './epoch-cycle.ts'
 import { EpochLog } from './epoch-log.ts'
 import { type EndedEpoch, progressOf } from './epoch-progress.ts'
-import { deploy, type PlacedSource, type PlacedStage } from './placement.ts'
+import { CALLER, deploy, type PlacedSource, type PlacedStage } from './placement.ts'
 import { type Positions, reaches } from './positions.ts'
 import { type PreparedQuery, registerLocal } from './prepare-query.ts'
 import { inMillis, type QueryProgress } from './progress.ts'
@@ -215,6 +216,8 @@ export class QueryRun {
   async #open(): Promise<void> {
     await this.#log.open()
     this.id = this.#log.queryId ?? this.id
+    // Threads load their own.
+    if (this.prepared.stages.some(({ hosts }) => hosts.includes(CALLER))) await loadModuleFunctions(this.prepared.functions)
     this.#tables = await collectTables(this.prepared.physical.tables, { ...this.options, signal: this.#control.haltSignal })
     await this.#log.recover()
   }

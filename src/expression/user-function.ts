@@ -50,10 +50,16 @@ export const loadFunction = (ref: FunctionRef): UserFunction => {
 const modules = new Map<string, UserFunction>()
 const moduleKey = (url: string, name: string): string => `${url}#${name}`
 
-/** Puts an export of a module where `loadFunction` finds it. Called by whoever may wait: threads load modules before they build tasks. */
-export const registerModuleFunction = (url: string, name: string, fn: unknown): void => {
-  if (typeof fn !== 'function') throw new EngineError('UDF_NOT_FOUND', { name, url })
-  modules.set(moduleKey(url, name), fn as UserFunction)
+/**
+ * Puts exports of modules where `loadFunction` finds them, on this thread. Called by whoever may wait, before tasks are built. Rejects with
+ * UDF_NOT_FOUND.
+ */
+export const loadModuleFunctions = async (functions: readonly { readonly url: string; readonly name: string }[]): Promise<void> => {
+  for (const { url, name } of functions) {
+    const fn = ((await import(url)) as Record<string, unknown>)[name]
+    if (typeof fn !== 'function') throw new EngineError('UDF_NOT_FOUND', { name, url })
+    modules.set(moduleKey(url, name), fn as UserFunction)
+  }
 }
 
 const isToolHelper = (name: string): boolean => /^__name\d*$/.test(name) || /^(__)?cov_\w+$/.test(name)

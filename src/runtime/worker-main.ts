@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { errorToWire } from '../base/errors.ts'
-import { registerModuleFunction } from '../expression/user-function.ts'
+import { loadModuleFunctions } from '../expression/user-function.ts'
 import { buildBlockingHost, buildEventLoopHost } from './build-host.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
 import type { Task } from './task.ts'
@@ -25,7 +25,7 @@ export default async ({ port, spec, modules, functions }: WorkerStart): Promise<
   const report = (message: TaskReport): void => port.postMessage(message)
   try {
     for (const module of modules) await import(module)
-    for (const { url, name } of functions) registerModuleFunction(url, name, ((await import(url)) as Record<string, unknown>)[name])
+    await loadModuleFunctions(functions)
     if (spec.loop === 'blocking') runBlocking(port, spec, report)
     else await runOnEventLoop(port, spec, report)
   } catch (error) {

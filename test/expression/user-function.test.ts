@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseSchema, parseType } from '../../src/expression/parse-type.ts'
 import { resolveExpression } from '../../src/expression/resolve.ts'
-import { captureFunction, loadFunction, registerModuleFunction, type UserFunction } from '../../src/expression/user-function.ts'
+import { captureFunction, loadFunction, loadModuleFunctions, type UserFunction } from '../../src/expression/user-function.ts'
 import { overObjects, overRecords } from './golden/evaluate.ts'
 
 // Goal: a function that uses nothing from around it works on any thread, and any other is refused where it is defined, with the name that
@@ -123,11 +123,10 @@ describe('a function of a module', () => {
       const url = pathToFileURL(file).href
       const ref = { kind: 'module', url, name: 'triple' } as const
       expect(() => loadFunction(ref)).toThrow(expect.objectContaining({ code: 'UDF_NOT_FOUND' }))
-      const module = (await import(url)) as Record<string, unknown>
-      registerModuleFunction(url, 'triple', module.triple)
+      await loadModuleFunctions([ref])
       expect(loadFunction(ref)(4)).toBe(12)
-      expect(() => registerModuleFunction(url, 'notOne', module.notOne)).toThrow(expect.objectContaining({ code: 'UDF_NOT_FOUND' }))
-      expect(() => registerModuleFunction(url, 'missing', module.missing)).toThrow(expect.objectContaining({ code: 'UDF_NOT_FOUND' }))
+      await expect(loadModuleFunctions([{ url, name: 'notOne' }])).rejects.toMatchObject({ code: 'UDF_NOT_FOUND' })
+      await expect(loadModuleFunctions([{ url, name: 'missing' }])).rejects.toMatchObject({ code: 'UDF_NOT_FOUND' })
     } finally {
       rmSync(folder, { recursive: true })
     }
