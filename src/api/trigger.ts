@@ -54,8 +54,8 @@ export const triggerOf = (trigger: Trigger | TriggerOptions): Trigger => {
   if (typeof trigger !== 'object' || trigger === null)
     throw new EngineError('BAD_TRIGGER', { text: JSON.stringify(trigger) ?? String(trigger) })
   if ('kind' in trigger && KINDS.includes(trigger.kind)) {
-    if (trigger.kind === 'processingTime') return Trigger.processingTime(trigger.intervalMillis)
-    return trigger.kind === 'realTime' ? Trigger.realTime(trigger.intervalMillis) : trigger
+    if (trigger.kind !== 'processingTime' && trigger.kind !== 'realTime') return trigger
+    if (typeof trigger.intervalMillis === 'number') return Trigger[trigger.kind](trigger.intervalMillis)
   }
   const [[name, value] = ['', null], ...others] = Object.entries(trigger) as [string, unknown][]
   if (others.length === 0 && (typeof value === 'string' || typeof value === 'number')) {
