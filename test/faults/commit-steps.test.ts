@@ -4,9 +4,9 @@ import { addFile, type CountFolders, CountRun, countFolders, eventFiles, expecte
 
 /**
  * Kills a program at a step of its commits: before a change to its checkpoint or its output, or in the middle of a write. Which steps there
- * are is what an undisturbed run does, so a new one is killed at too. Half of the runs that go on are killed at a step as well. With half of
- * the kills inline the power goes too: what was not synced may be lost. Whatever the step, a reader of the output sees each window and key
- * once, with exact counts. WALKWAY_SEEDS=n: n rounds of all steps; WALKWAY_SEED to run one again.
+ * are is what an undisturbed run does, so a new one is killed at too. Half of the runs that go on are killed at a step as well. With half
+ * of the kills inline the power goes too: what was not synced may be lost. Whatever the step, a reader of the output sees each window and
+ * key once, with exact counts. WALKWAY_SEEDS=n: n rounds of all steps; WALKWAY_SEED to run one again.
  */
 const ROUNDS = Number(process.env.WALKWAY_SEEDS ?? 0)
 /** Steps of each mode without that variable. */
