@@ -15,10 +15,19 @@ const {
   WALKWAY_FIRST_SEED = String(Math.floor(Math.random() * 1e6) * 1000),
   WALKWAY_SOAK_SECONDS = '60',
   WALKWAY_KILLS = '20',
+  WALKWAY_STATE_KEYS = '1600000',
   WALKWAY_SWITCHES = '1000',
   WALKWAY_TRANSFERS = '10000000',
 } = process.env
-const settings = { WALKWAY_SEEDS, WALKWAY_FIRST_SEED, WALKWAY_SOAK_SECONDS, WALKWAY_KILLS, WALKWAY_SWITCHES, WALKWAY_TRANSFERS }
+const settings = {
+  WALKWAY_SEEDS,
+  WALKWAY_FIRST_SEED,
+  WALKWAY_SOAK_SECONDS,
+  WALKWAY_KILLS,
+  WALKWAY_STATE_KEYS,
+  WALKWAY_SWITCHES,
+  WALKWAY_TRANSFERS,
+}
 
 const files = execFileSync('git', ['ls-files', 'test'], { cwd: ROOT, encoding: 'utf8' })
   .split('\n')
