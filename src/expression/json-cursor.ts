@@ -141,7 +141,7 @@ export class JsonCursor {
         if (u8[++at] === 117) {
           this.#hex(at + 1)
           at += 4
-        } else if (ESCAPES[u8[at]] === 0) this.fail()
+        } else this.#escapeOf(u8[at])
       } else if (c < 32) {
         this.fail()
       }
@@ -415,9 +415,7 @@ export class JsonCursor {
       }
       const e = u8[++at]
       if (e !== 117) {
-        const plain = ESCAPES[e]
-        if (plain === 0) this.fail()
-        out[to++] = plain
+        out[to++] = this.#escapeOf(e)
         continue
       }
       let code = this.#hex(at + 1)
@@ -439,6 +437,13 @@ export class JsonCursor {
     if (!this.escaped) return this.text()
     const length = this.unescape(this.#scratch)
     return decodeUtf8(this.#scratch.u8, 0, length)
+  }
+
+  /** What a letter behind a backslash stands for. */
+  #escapeOf(letter: number): number {
+    const plain = ESCAPES[letter]
+    if (plain === 0 || (plain === APOSTROPHE && !this.#allowsApostrophes)) this.fail()
+    return plain
   }
 
   #hex(at: number): number {
@@ -483,7 +488,7 @@ const WORDS: readonly (readonly [string, number])[] = [
 ]
 
 const ESCAPES = new Uint8Array(256)
-for (const [letter, plain] of Object.entries({ '"': 34, '\\': 92, '/': 47, b: 8, f: 12, n: 10, r: 13, t: 9 })) {
+for (const [letter, plain] of Object.entries({ '"': 34, "'": APOSTROPHE, '\\': 92, '/': 47, b: 8, f: 12, n: 10, r: 13, t: 9 })) {
   ESCAPES[letter.charCodeAt(0)] = plain
 }
 
