@@ -25,7 +25,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const ERROR_TABLE = 'src/base/errors.ts'
 
 /** What a user's or a developer's program starts. Worker files are found from where they are started. */
-const ENTRIES = ['src/index.ts', 'src/testing/conformance/main.ts']
+const ENTRIES = ['src/index.ts', 'src/testing/index.ts', 'src/testing/bench/index.ts', 'src/testing/conformance/main.ts']
 
 /** `explain`, `show` and `printSchema` print, and so do programs; a random test prints its seed. */
 const MAY_PRINT = [
@@ -72,7 +72,9 @@ const MAY_WAIT: Allowance = {
   'src/runtime/event-loop-host.ts': 'shares its thread with an event loop',
   'src/runtime/worker-handle.ts': 'knows that threads exist, from outside',
   'src/runtime/worker-main.ts': 'knows that threads exist, from inside',
+  'src/testing/bench/': 'collections of garbage are told by the event loop',
   'src/testing/conformance/': 'runs whole queries',
+  'src/testing/contract/': 'waits for connectors as an event loop does',
 }
 
 /** Where JavaScript's own Date may be used: at the border to users. Inside, times are micros, and the clock is an argument. */

@@ -1,15 +1,6 @@
-/** A figure over several rounds. */
-export interface Spread {
-  readonly median: number
-  readonly least: number
-  readonly most: number
-}
+import { medianOf, type Spread } from 'walkway/bench'
 
-export const medianOf = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
+export { medianOf, type Spread }
 
 /** Each figure over all rounds. A maximum is the greatest of all rounds; a median would hide what it is there to show. */
 export const spreadOf = (rounds: readonly Readonly<Record<string, number>>[]): Record<string, Spread> => {

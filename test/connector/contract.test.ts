@@ -2,20 +2,34 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { callerSinkRegistry, memoryTable } from '../../src/connector/caller-sinks.ts'
+import {
+  callerObjects,
+  type ForeachBatchFunction,
+  type ForeachWriter,
+  MemoryTable,
+  type RowCallback,
+} from '../../src/connector/caller-sinks.ts'
 import type { ConnectorOptions, ObjectReader, SinkConnector, SourceConnector } from '../../src/connector/connector.ts'
 import { committedFiles } from '../../src/connector/file-sink.ts'
-import { registerIterable } from '../../src/connector/iterable-source.ts'
-import { pushQueue, rowLog } from '../../src/connector/memory-source.ts'
+import { IterableQueue, iterableQueues } from '../../src/connector/iterable-source.ts'
+import { RowLog, rowLogs } from '../../src/connector/memory-source.ts'
+import { PushQueue, pushQueues } from '../../src/connector/push-source.ts'
 import { sinkConnector, sourceConnector } from '../../src/connector/registry.ts'
 import type { UserRow } from '../../src/record/user-value.ts'
 import { ContractViolation, checkSink, checkSource, type SourceContract } from '../../src/testing/index.ts'
 
-// Goal: every source and sink that comes with the engine keeps the contract that others must keep; and the check finds who does not. Method:
-// the public kit, over all of them but Kafka's (which has tests of its own on a broker), and over connectors with bugs planted in them.
+// Goal: every source and sink that comes with the engine keeps the contract that others must keep; and the check finds who does not.
+// Method: the public kit, over all of them but Kafka's (which has tests of its own on a broker), and over connectors with planted bugs.
 
 const root = mkdtempSync(join(tmpdir(), 'walkway-contract-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+/** What sources and sinks find by an id is kept by who gave it to them. */
+const held: object[] = []
+const hold = <T extends object>(object: T): T => {
+  held.push(object)
+  return object
+}
 
 let count = 0
 const freshFolder = (): string => mkdtempSync(join(root, `${count++}-`))
@@ -44,9 +58,9 @@ const files = (format: 'json' | 'text', options: ConnectorOptions = {}): SourceC
 }
 
 const memory = (connector = sourceConnector('memory'), schema = SCHEMA): SourceContract => {
-  const id = `contract-${count++}`
-  rowLog(id).append(rowsOf(0, 50))
-  return { connector, options: { id }, schema, rows: rowsOf(0, 50), addMore: () => void rowLog(id).append(rowsOf(50, 60)) }
+  const log = hold(new RowLog())
+  log.append(rowsOf(0, 50))
+  return { connector, options: { id: rowLogs.put(log) }, schema, rows: rowsOf(0, 50), addMore: () => void log.append(rowsOf(50, 60)) }
 }
 
 const START_MICROS = 1_700_000_000_000_000
@@ -62,14 +76,13 @@ const sources: Record<string, () => SourceContract> = {
   'json, one file at a time': () => files('json', { maxFilesPerTrigger: '1' }),
   text: () => files('text'),
   iterable: () => {
-    const id = `contract-${count++}`
-    registerIterable(id, rowsOf(0, 40))
+    const id = iterableQueues.put(hold(new IterableQueue(rowsOf(0, 40))))
     return { connector: sourceConnector('iterable'), options: { id }, schema: SCHEMA }
   },
   push: () => {
-    const id = `contract-${count++}`
-    for (const row of rowsOf(0, 40)) pushQueue(id).push(row)
-    return { connector: sourceConnector('push'), options: { id }, schema: SCHEMA, rows: rowsOf(0, 40) }
+    const queue = hold(new PushQueue(100))
+    for (const row of rowsOf(0, 40)) queue.push(row)
+    return { connector: sourceConnector('push'), options: { id: pushQueues.put(queue) }, schema: SCHEMA, rows: rowsOf(0, 40) }
   },
 }
 
@@ -127,27 +140,26 @@ describe('a sink keeps its contract', () => {
   test('memory', async () => {
     await checkSink({
       connector: sinkConnector('memory'),
-      target: () => ({ id: `contract-${count++}` }),
+      target: () => ({ id: callerObjects.tables.put(hold(new MemoryTable())), queryName: 'contract' }),
       schema: SCHEMA,
       rows: rowsOf(0, 30),
-      read: ({ id }) => memoryTable(id).rows,
+      read: ({ id }) => callerObjects.tables.get(id)?.rows ?? [],
     })
   })
 
   test('foreach, in both forms, and foreachBatch', async () => {
     const seen = new Map<string, UserRow[]>()
-    const target = (register: (id: string, rows: UserRow[]) => void) => () => {
-      const id = `contract-${count++}`
+    const target = (put: (rows: UserRow[]) => string) => () => {
       const rows: UserRow[] = []
+      const id = put(rows)
       seen.set(id, rows)
-      register(id, rows)
       return { id }
     }
-    const { callbacks, foreachWriters, batchFunctions } = callerSinkRegistry
+    const { callbacks, writers, batches } = callerObjects
     const targets = {
-      callback: target((id, rows) => callbacks.set(id, row => rows.push(row))),
-      foreach: target((id, rows) => foreachWriters.set(id, { process: row => void rows.push(row) })),
-      foreachBatch: target((id, rows) => batchFunctions.set(id, batch => void rows.push(...batch))),
+      callback: target(rows => callbacks.put(hold<RowCallback>(row => rows.push(row)))),
+      foreach: target(rows => writers.put(hold<ForeachWriter>({ process: row => void rows.push(row) }))),
+      foreachBatch: target(rows => batches.put(hold<ForeachBatchFunction>(batch => void rows.push(...batch)))),
     }
     for (const [format, target] of Object.entries(targets)) {
       const read = ({ id }: ConnectorOptions): UserRow[] => seen.get(id) ?? []
@@ -247,9 +259,9 @@ describe('the check finds', () => {
       checkSink({
         connector: sinkOf(commit),
         target: () => {
-          const id = `contract-${count++}`
-          shown.set(id, [])
-          callerSinkRegistry.callbacks.set(id, row => shown.get(id)?.push(row))
+          const rows: UserRow[] = []
+          const id = callerObjects.callbacks.put(hold<RowCallback>(row => rows.push(row)))
+          shown.set(id, rows)
           return { id }
         },
         schema: SCHEMA,

@@ -10,7 +10,7 @@ import { startExample } from '../examples/run-example.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const folder = join(ROOT, 'dist-examples/snippets')
-const PAGES = ['README.md', 'docs/CONNECTORS.md', 'docs/EMBEDDING.md']
+const PAGES = ['README.md', 'docs/CONNECTORS.md', 'docs/EMBEDDING.md', 'docs/TESTING.md']
 
 const blocks = PAGES.flatMap(page =>
   [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code], i) => ({
@@ -65,6 +65,12 @@ test('a query goes by the manual clock that it is given', async () => {
   expect(await run('docs/EMBEDDING.md', 1)).toBe(
     "[\n  { key: 'a', at: 2027-01-04T12:00:00.000Z },\n  { key: 'b', at: 2027-01-04T12:01:00.000Z }\n]\n",
   )
+})
+
+test('the kits for tests and benchmarks are used as their page says', async () => {
+  expect(await run('docs/TESTING.md', 0)).toBe('')
+  expect(await run('docs/TESTING.md', 1)).toBe('the sink keeps its contract\n')
+  expect(await run('docs/TESTING.md', 2)).toMatch(/^warm .*ns an event.*\nby hand .*\ncold .*\ncode .*0\.9 rows out an event\n/)
 })
 
 test('the sink of the connector page can be registered', async () => {

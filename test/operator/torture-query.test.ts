@@ -3,8 +3,8 @@ import { col, count, struct, sum, toJson, udf, window } from '../../src/index.ts
 import { randomEpochs, tortureQuery } from '../../src/testing/index.ts'
 import { seededRandom, seeds } from '../support/random.ts'
 
-// Goal: the public form of the torture kit does with a user's program what the inner one does with plans. Method: a program with a user function,
-// a table and windows; what it gives, compared with plain JavaScript; and programs that it must refuse.
+// Goal: the public form of the torture kit does with a user's program what the inner one does with plans. Method: a program with a user
+// function, a table and windows; what it gives, compared with plain JavaScript; and programs that it must refuse.
 
 const SCHEMA = 'key STRING, n INT, at TIMESTAMP'
 const START = Date.UTC(2024, 0, 1)

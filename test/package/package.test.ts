@@ -47,7 +47,7 @@ describe('the packages', () => {
       ).toEqual([])
       expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']))
       expect(
-        files.filter(path => /\.test\.|\.map$|^dist\/testing\//.test(path)),
+        files.filter(path => /\.test\.|\.map$|^dist\/testing\/conformance\//.test(path)),
         name,
       ).toEqual([])
     }
@@ -89,6 +89,23 @@ console.log(histogram.snapshot().count)
     expect(run(process.execPath, ['ring.js'])).toBe('3\n')
   })
 
+  test('uses the kits for tests and benchmarks', () => {
+    write(
+      'kits.js',
+      `import { col, count } from 'walkway'
+import { bench, benchText } from 'walkway/bench'
+import { randomEpochs, tortureQuery } from 'walkway/testing'
+const rows = Array.from({ length: 1000 }, (_, i) => ({ key: 'k' + (i % 10), n: i }))
+const schema = 'key STRING, n INT'
+const query = events => events.filter(col('n').geq(10)).groupBy('key').agg(count('*').alias('rows'))
+const epochs = tortureQuery({ schema, query, outputMode: 'update', epochs: randomEpochs(rows.slice(0, 50), { seed: 1 }) })
+const result = await bench({ schema, rows, query, events: 5000, rounds: 3, byHand: rows => rows.filter(({ n }) => n >= 10).length })
+console.log(JSON.stringify([epochs.flatMap(({ rows }) => rows).length > 9, result.rowsOutPerEvent, benchText(result).split('\\n').length]))
+`,
+    )
+    expect(run(process.execPath, ['kits.js'])).toBe('[true,0.99,5]\n')
+  })
+
   test('cannot reach behind the public list', () => {
     write('behind.js', `import('walkway/dist/api/session.js').catch(error => console.log(error.code))`)
     expect(run(process.execPath, ['behind.js'])).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n')
@@ -97,6 +114,18 @@ console.log(histogram.snapshot().count)
 
 test('a program in TypeScript compiles strictly against the types and runs', () => {
   write('hello.ts', readFileSync(join(ROOT, 'examples/01-hello.ts'), 'utf8'))
+  write(
+    'kits.ts',
+    `import type { SourceConnector } from 'walkway'
+import { type BenchResult, bench } from 'walkway/bench'
+import { checkSource, type EpochResult, type SinkContract, tortureQuery } from 'walkway/testing'
+export const measure = (): Promise<BenchResult> => bench({ schema: 'n INT', rows: [{ n: 1 }], query: events => events.select('n') })
+export const disturb = (): EpochResult[] =>
+  tortureQuery({ schema: 'n INT', outputMode: 'append', epochs: [{ mode: 'batch', rows: [] }], query: events => events })
+export const check = (connector: SourceConnector): Promise<readonly Record<string, unknown>[]> => checkSource({ connector })
+export const rowsOf = (contract: SinkContract): number => contract.rows.length
+`,
+  )
   write(
     'tsconfig.json',
     JSON.stringify({
@@ -110,7 +139,7 @@ test('a program in TypeScript compiles strictly against the types and runs', () 
         typeRoots: [join(ROOT, 'node_modules/@types')],
         outDir: 'built',
       },
-      files: ['hello.ts'],
+      files: ['hello.ts', 'kits.ts'],
     }),
   )
   run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'])

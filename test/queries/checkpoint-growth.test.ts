@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import { count, type DataFrame, sum, Trigger, WalkwaySession, window } from '../../src/index.ts'
 import { anySeed, seededRandom } from '../support/random.ts'
 
-// Goal: what a checkpoint writes follows what has changed in its epoch, not how much state there is. Method: state grows by the same number of
-// keys each epoch, then few of many keys change; the files of each epoch are weighed. WALKWAY_STATE_KEYS: how many keys in the end.
+// Goal: what a checkpoint writes follows what has changed in its epoch, not how much state there is. Method: state grows by the same number
+// of keys each epoch, then few of many keys change; the files of each epoch are weighed. WALKWAY_STATE_KEYS: how many keys in the end.
 
 const EPOCHS = 16
 const KEYS = Number(process.env.WALKWAY_STATE_KEYS ?? 16_000)

@@ -1,6 +1,8 @@
+import { systemClock } from '../../base/clock.ts'
 import { errorFromWire } from '../../base/errors.ts'
+import { EpochWatermark } from '../../coordinator/epoch-watermark.ts'
 import { objectReader, objectWriter } from '../../expression/object-codec.ts'
-import { type CompiledChain, compileChain } from '../../operator/chain.ts'
+import type { CompiledChain } from '../../operator/chain.ts'
 import { ChainState } from '../../operator/chain-state.ts'
 import type { EpochPolicy } from '../../operator/epoch-policy.ts'
 import type { OutputMode } from '../../plan/logical-plan.ts'
@@ -12,7 +14,8 @@ import type { UserRow } from '../../record/user-value.ts'
 import { Task } from '../../runtime/task.ts'
 import type { InputEvents, TaskInput } from '../../runtime/task-input.ts'
 import type { TaskOutput } from '../../runtime/task-output.ts'
-import { onlyStage, staticTablesOf } from '../torture/instance.ts'
+import { compileSingle, onlyStage } from '../single-chain.ts'
+import { staticTablesOf } from '../torture/instance.ts'
 
 export type BenchMode = 'realTime' | 'microBatch'
 
@@ -26,31 +29,27 @@ export class BenchChain {
   readonly #input: PassInput
   readonly #output: CountingOutput
   readonly #mode: BenchMode
+  readonly #watermark: EpochWatermark
   #failure: Error | null = null
   #epoch = 0
 
   constructor(physical: PhysicalPlan, outputMode: OutputMode, mode: BenchMode, input: 'records' | 'objects') {
     const stage = onlyStage(physical)
-    const watermarks = stage.ops.filter(op => op.kind === 'watermark')
-    const state = new ChainState(watermarks.length, () => performance.timeOrigin * 1000)
+    const watermarks = stage.ops
+      .filter(op => op.kind === 'watermark')
+      .map(({ watermarkId, delayMicros }) => ({ watermarkId, delayMillis: delayMicros / 1000 }))
+    const state = new ChainState(watermarks.length, systemClock())
     this.#mode = mode
+    this.#watermark = new EpochWatermark(new Map(watermarks.map(w => [w.watermarkId, w.delayMillis])), 'min', null)
     this.#input = new PassInput(stage.inputSchema, input)
     this.#output = new CountingOutput(stage.outputSchema)
     this.inputSchema = stage.inputSchema
     this.isTimed = watermarks.length > 0
-    this.chain = compileChain({
-      name: 'bench',
-      input:
-        input === 'records'
-          ? { kind: 'records', layout: RowLayout.of(stage.inputSchema) }
-          : { kind: 'objects', schema: stage.inputSchema, columns: stage.inputSchema.fields.map((_, i) => i) },
-      inputSchema: stage.inputSchema,
-      ops: stage.ops,
-      output: { kind: 'records', layout: this.#output.buffer.layout, out: this.#output.buffer },
-      outputMode,
+    const { buffer } = this.#output
+    this.chain = compileSingle('bench', stage, staticTablesOf(physical), outputMode, {
+      input,
+      output: { kind: 'records', layout: buffer.layout, out: buffer },
       state,
-      tables: staticTablesOf(physical),
-      isFull: () => state.outputFull,
     })
     this.#task = new Task(
       {
@@ -60,13 +59,13 @@ export class BenchChain {
         input: this.#input,
         output: this.#output,
         meter: null,
-        watermarks: watermarks.map(op => ({ watermarkId: op.watermarkId, delayMillis: op.delayMicros / 1000 })),
+        watermarks,
         hasInputWatermark: false,
         watermarkPolicy: 'min',
         changes: null,
         report: report => {
           if (report.kind === 'failed') this.#failure = errorFromWire(report.error)
-          if (report.kind === 'sealed') this.#evict(report.watermarks.map(({ maxEverMicros }) => maxEverMicros))
+          if (report.kind === 'sealed') this.#watermark.advance(report.watermarks, mode)
         },
       },
       [],
@@ -83,37 +82,32 @@ export class BenchChain {
     this.#input.prepare(rows)
   }
 
-  /** Runs what was prepared; in micro-batches as one epoch, else inside one that does not end. */
+  /** Runs what was prepared: as one epoch in micro-batches, else inside one that does not end. */
   run(): void {
-    if (this.#mode === 'microBatch' || this.#epoch === 0) this.#input.begin(this.#policy())
-    this.#input.start(this.#mode === 'microBatch')
+    const ends = this.#mode === 'microBatch'
+    this.#input.start(ends || this.#epoch === 0 ? this.#nextPolicy() : null, ends)
     while (this.#task.step() === 'progressed') {}
     if (this.#failure !== null) throw this.#failure
   }
 
-  /** Reads what comes out from now on; for the check of an answer. */
-  collect(): UserRow[] {
-    return this.#output.collect()
+  /** The same, and gives the rows that came out. */
+  runAndRead(): UserRow[] {
+    const rows: UserRow[] = []
+    this.#output.collected = rows
+    this.run()
+    this.#output.collected = null
+    return rows
   }
 
-  #evictMillis = Number.NEGATIVE_INFINITY
-  #lateMillis = Number.NEGATIVE_INFINITY
-  readonly #delays: readonly number[] = []
-
-  #policy(): EpochPolicy {
+  #nextPolicy(): EpochPolicy {
+    const { exists, lateMillis, evictMillis } = this.#watermark
     return {
       epoch: this.#epoch++,
       mode: this.#mode,
-      batchTimeMicros: performance.timeOrigin * 1000,
-      lateMillis: this.#lateMillis,
-      evictMillis: this.#evictMillis,
+      batchTimeMicros: systemClock()(),
+      lateMillis: exists ? lateMillis : Number.NEGATIVE_INFINITY,
+      evictMillis: exists ? evictMillis : Number.NEGATIVE_INFINITY,
     }
-  }
-
-  #evict(largest: readonly number[]): void {
-    this.#lateMillis = this.#evictMillis
-    for (const [w, micros] of largest.entries())
-      this.#evictMillis = Math.max(this.#evictMillis, Math.floor(micros / 1000) - (this.#delays[w] ?? 0))
   }
 }
 
@@ -139,11 +133,9 @@ class PassInput implements TaskInput {
     for (const row of rows) this.#write(row, this.#buffer)
   }
 
-  begin(policy: EpochPolicy): void {
+  /** The rows again, after the beginning of an epoch if there is one, before its end if so asked. */
+  start(policy: EpochPolicy | null, endsEpoch: boolean): void {
     this.#policy = policy
-  }
-
-  start(endsEpoch: boolean): void {
     this.#next = 0
     this.#endsEpoch = endsEpoch
     this.#buffer?.rewind()
@@ -201,29 +193,20 @@ class CountingOutput implements TaskOutput {
   readonly settled = true
   count = 0
   readonly #read: ReturnType<typeof objectReader>
-  #collected: UserRow[] | null = null
+  collected: UserRow[] | null = null
 
   constructor(schema: StructType) {
     this.buffer = new RecordBuffer(RowLayout.of(schema))
     this.#read = objectReader(schema)
   }
 
-  collect(): UserRow[] {
-    this.#collected = []
-    return this.#collected
-  }
-
   step(): boolean {
     const { buffer } = this
     if (buffer.isEmpty) return false
     this.count += buffer.rowCount
-    if (this.#collected !== null) for (let p = buffer.next(); p >= 0; p = buffer.next()) this.#collected.push(this.#read(buffer, p))
+    if (this.collected !== null) for (let p = buffer.next(); p >= 0; p = buffer.next()) this.collected.push(this.#read(buffer, p))
     buffer.clear()
     return true
-  }
-
-  stopCollecting(): void {
-    this.#collected = null
   }
 
   beginEpoch(): void {}

@@ -1,4 +1,4 @@
-import { constants, PerformanceObserver } from 'node:perf_hooks'
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import { medianOf } from './statistics.ts'
 
 /** What some work left on the heap. */
@@ -21,9 +21,9 @@ export class GarbageMeter {
   readonly #collections: { readonly at: number; readonly isYoung: boolean }[] = []
   readonly #pieces: Piece[] = []
   readonly #observer = new PerformanceObserver(list => {
-    for (const { startTime, detail } of list.getEntries()) {
-      const { kind } = detail as { readonly kind: number }
-      this.#collections.push({ at: startTime, isYoung: kind === constants.NODE_PERFORMANCE_GC_MINOR })
+    for (const entry of list.getEntries()) {
+      const { kind } = (entry as PerformanceEntry & { readonly detail: { readonly kind: number } }).detail
+      this.#collections.push({ at: entry.startTime, isYoung: kind === constants.NODE_PERFORMANCE_GC_MINOR })
     }
   })
   /** What looking at the heap allocates itself. */

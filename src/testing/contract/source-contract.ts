@@ -35,8 +35,8 @@ interface Mark {
 }
 
 /**
- * Holds a source to its contract: polls bounded, what lies below a position read and nothing else, the same rows from any offset again, in a
- * reader of its own, limits kept, columns left out, work shared by several readers, closing twice. Resolves with the rows found; rejects
+ * Holds a source to its contract: polls bounded, what lies below a position read and nothing else, the same rows from any offset again, in
+ * a reader of its own, limits kept, columns left out, work shared by several readers, closing twice. Resolves with the rows found; rejects
  * with a ContractViolation, or with what the source itself throws. Runs on this thread; takes as long as the source takes to be read some
  * twenty times.
  */

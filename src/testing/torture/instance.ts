@@ -1,17 +1,18 @@
 import { errorFromWire } from '../../base/errors.ts'
 import { objectWriter } from '../../expression/object-codec.ts'
-import { type CompiledChain, compileChain } from '../../operator/chain.ts'
+import type { CompiledChain } from '../../operator/chain.ts'
 import { ChainState } from '../../operator/chain-state.ts'
 import type { EpochPolicy } from '../../operator/epoch-policy.ts'
 import { StaticTable } from '../../operator/static-table.ts'
 import type { OutputMode } from '../../plan/logical-plan.ts'
-import { type PhysicalPlan, planPhysical, type Stage } from '../../plan/physical-plan.ts'
+import { type PhysicalPlan, planPhysical } from '../../plan/physical-plan.ts'
 import { RecordBuffer } from '../../record/record-buffer.ts'
 import { RowLayout } from '../../record/row-layout.ts'
 import type { UserRow } from '../../record/user-value.ts'
 import { reportChanges } from '../../runtime/change-channel.ts'
 import type { TaskReport } from '../../runtime/control-protocol.ts'
 import { Task } from '../../runtime/task.ts'
+import { compileSingle, onlyStage } from '../single-chain.ts'
 import { type RunOptions, undisturbed } from './scenario.ts'
 import { ScriptInput } from './script-input.ts'
 import { SlotOutput } from './slot-output.ts'
@@ -36,19 +37,10 @@ export class Instance {
     const state = new ChainState(watermarks.length, nowMicros)
     this.#input = new ScriptInput(stage.inputSchema, options.input, state)
     this.#output = new SlotOutput(stage.outputSchema, options.output, options.oneSlot, state)
-    this.chain = compileChain({
-      name: 'torture',
-      input:
-        options.input === 'records'
-          ? { kind: 'records', layout: RowLayout.of(stage.inputSchema) }
-          : { kind: 'objects', schema: stage.inputSchema, columns: stage.inputSchema.fields.map((_, i) => i) },
-      inputSchema: stage.inputSchema,
-      ops: stage.ops,
+    this.chain = compileSingle('torture', stage, staticTablesOf(physical), outputMode, {
+      input: options.input,
       output: this.#output.chainOutput,
-      outputMode,
       state,
-      tables: new Map(physical.tables.map(({ tableId, plan, keys }) => [tableId, tableOf(planPhysical(plan, 1, 'append'), keys)])),
-      isFull: () => state.outputFull,
     })
     for (const operator of this.chain.operators) {
       snapshot?.restore(operator)
@@ -97,11 +89,9 @@ export class Instance {
   }
 }
 
-const onlyStage = (physical: PhysicalPlan): Stage => {
-  const [stage] = physical.stages
-  if (physical.stages.length !== 1) throw new Error(`a scenario is one chain of operators, this plan has ${physical.stages.length}`)
-  return stage
-}
+/** The static tables of a plan, read. */
+export const staticTablesOf = (physical: PhysicalPlan): Map<number, StaticTable> =>
+  new Map(physical.tables.map(({ tableId, plan, keys }) => [tableId, tableOf(planPhysical(plan, 1, 'append'), keys)]))
 
 /** The static side of a join, computed by a batch of its own. */
 const tableOf = (physical: PhysicalPlan, keys: PhysicalPlan['tables'][number]['keys']): StaticTable => {

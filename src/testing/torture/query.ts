@@ -20,9 +20,9 @@ export interface QueryScenario {
 }
 
 /**
- * Runs a program undisturbed, and again with an output of one slot that is full every other call, with steps of a row or two, with its state
- * through a checkpoint into new operators after every step, as objects and as records, optimized and not. Returns what each epoch put out;
- * throws an Error that shows the first difference. Synchronous: no thread, no disk, no clock.
+ * Runs a program undisturbed, and again with an output of one slot that is full every other call, with steps of a row or two, with its
+ * state through a checkpoint into new operators after every step, as objects and as records, optimized and not. Returns what each epoch
+ * put out; throws an Error that shows the first difference. Synchronous: no thread, no disk, no clock.
  */
 export const tortureQuery = ({ schema, query, outputMode, epochs }: QueryScenario): EpochResult[] => {
   const session = WalkwaySession.builder().master('inline').create()
