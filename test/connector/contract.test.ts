@@ -10,7 +10,7 @@ import {
   type RowCallback,
 } from '../../src/connector/caller-sinks.ts'
 import type { ConnectorOptions, ObjectReader, SinkConnector, SourceConnector } from '../../src/connector/connector.ts'
-import { committedFiles } from '../../src/connector/file-sink.ts'
+import { committedFiles } from '../../src/connector/file-log.ts'
 import { IterableQueue, iterableQueues } from '../../src/connector/iterable-source.ts'
 import { RowLog, rowLogs } from '../../src/connector/memory-source.ts'
 import { PushQueue, pushQueues } from '../../src/connector/push-source.ts'

@@ -15,6 +15,9 @@ export const hold = (isKept: boolean, violation: string): void => {
 /** Lets the event loop turn, as a task's host does between two steps. */
 export const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
+/** For those who want to wake an engine: here somebody looks all the time. */
+export const nothing = (): void => {}
+
 /** How long things that must come about are waited for. */
 export class Patience {
   readonly #millis: number

@@ -7,7 +7,7 @@ import { RecordBuffer } from '../../record/record-buffer.ts'
 import { RowLayout } from '../../record/row-layout.ts'
 import type { UserRow } from '../../record/user-value.ts'
 import { rowText } from '../torture/torture.ts'
-import { hold, holdSameRows, Patience } from './contract.ts'
+import { hold, holdSameRows, nothing, Patience } from './contract.ts'
 
 /** A sink to be checked, and how to look at what it wrote. */
 export interface SinkContract {
@@ -162,7 +162,7 @@ class SinkCheck {
     )
     for (const writer of writers) {
       hold(writer.rows === this.#description.rows, `describe() says ${this.#description.rows}, the writer has ${writer.rows}`)
-      writer.onReady?.(() => {})
+      writer.onReady?.(nothing, nothing)
       await patience.settle(writer.open(), 'open()')
     }
     const committer = connector.committer(options, this.#schema)

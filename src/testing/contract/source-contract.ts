@@ -7,7 +7,7 @@ import { type StructType, structType } from '../../record/data-type.ts'
 import { RecordBuffer } from '../../record/record-buffer.ts'
 import { RowLayout } from '../../record/row-layout.ts'
 import type { UserRow } from '../../record/user-value.ts'
-import { hold, holdSameRows, Patience, turn } from './contract.ts'
+import { hold, holdSameRows, nothing, Patience, turn } from './contract.ts'
 
 /** A source to be checked, and what is in it. */
 export interface SourceContract {
@@ -196,7 +196,8 @@ class SourceCheck {
     hold(source.rows === this.#kind, `describe() says ${this.#kind}, the reader has ${source.rows}`)
     const layout = structType(columns.map(ordinal => this.#schema.fields[ordinal]))
     const reader = new Reader(source, layout, this.#patience, () => 1 + this.#below(100))
-    if (source.onReady !== undefined) source.onReady(() => {})
+    if (source.rows === 'objects') source.onReady(nothing)
+    else source.onReady?.(nothing, nothing)
     await this.#patience.settle(source.open(start), 'open()')
     return reader
   }
