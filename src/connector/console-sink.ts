@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import { objectReader } from '../expression/object-codec.ts'
-import type { StructType } from '../record/data-type.ts'
+import { doubleText, floatText } from '../expression/text-format.ts'
+import type { DataType, StructType } from '../record/data-type.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
 import type { RecordWriterSink, SinkConnector, SinkContext, SinkToken } from './connector.ts'
 import { Ticket } from './connector.ts'
@@ -90,26 +91,31 @@ const print = (text: string): void => {
 export const formatTable = (schema: StructType, rows: readonly Row[], width: number): string => {
   const cut = (text: string): string => (width > 0 && text.length > width ? `${text.slice(0, width - 3)}...` : text)
   const header = schema.fields.map(f => cut(f.name))
-  const cells = rows.map(row => schema.fields.map(f => cut(showValue(row[f.name]))))
+  const cells = rows.map(row => schema.fields.map(f => cut(showValue(row[f.name], f.type))))
   const widths = header.map((name, i) => Math.max(3, name.length, ...cells.map(line => line[i].length)))
   const rule = `+${widths.map(w => '-'.repeat(w)).join('+')}+\n`
   const line = (texts: readonly string[]): string => `|${texts.map((text, i) => text.padStart(widths[i])).join('|')}|\n`
   return rule + line(header) + rule + cells.map(line).join('') + rule
 }
 
-const showValue = (value: unknown): string => {
+/** As a cast to text has it, but for NULL and bytes. */
+const showValue = (value: unknown, type: DataType): string => {
   if (value === null || value === undefined) return 'NULL'
-  if (value instanceof globalThis.Date)
-    return value
-      .toISOString()
-      .replace('T', ' ')
-      .replace(/\.?0*Z$/, '')
+  if (value instanceof globalThis.Date) {
+    const text = value.toISOString().replace('T', ' ')
+    return type.kind === 'date' ? text.slice(0, text.indexOf(' ')) : text.replace(/\.?0*Z$/, '')
+  }
   if (value instanceof Uint8Array)
     return `[${Buffer.from(value)
       .toString('hex')
       .toUpperCase()
       .replace(/..(?!$)/g, '$& ')}]`
-  if (typeof value === 'object') return `{${Object.values(value).map(showValue).join(', ')}}`
+  if (type.kind === 'struct') {
+    const fields = value as Row
+    return `{${type.fields.map(f => showValue(fields[f.name], f.type)).join(', ')}}`
+  }
+  if (typeof value === 'number' && type.kind === 'double') return doubleText(value)
+  if (typeof value === 'number' && type.kind === 'float') return floatText(value)
   return String(value)
 }
 

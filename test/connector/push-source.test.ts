@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { codeOf, intoList, masters, triggers, until, withSession } from '../support/masters.ts'
 import { within } from '../support/within.ts'
@@ -162,6 +165,31 @@ test('inline, a row has gone through when push returns, and a callback may push'
     stream.push({ n: 3 })
     expect(seen).toEqual([0, 3, 2, 1, 0])
   })
+})
+
+test.each(Object.entries(triggers))('a checkpoint of another process does not make a new stream wait: %s', async (_kind, trigger) => {
+  const folder = mkdtempSync(join(tmpdir(), 'walkway-push-'))
+  try {
+    const seen: unknown[] = []
+    for (const from of [0, 500]) {
+      // The second session stands for a new process: its stream counts from nothing.
+      await withSession('inline', async session => {
+        const stream = session.pushStream(SCHEMA)
+        const query = await stream
+          .toDF()
+          .writeStream.option('checkpointLocation', folder)
+          .trigger(trigger)
+          .foreach(({ n }) => void seen.push(n))
+          .start()
+        for (const row of numbers(from === 0 ? 500 : 3, from)) stream.push(row)
+        await within(query.processAllAvailable(), () => query.status.message)
+        expect(query.recentProgress.at(-1)?.sources[0].endOffset).toEqual({ 0: from === 0 ? 500 : 503 })
+      })
+    }
+    expect(seen).toEqual(numbers(503).map(({ n }) => n))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 test('a capacity that is none is refused', async () => {
