@@ -9,6 +9,7 @@ import type { WindowSlices } from '../plan/window-slices.ts'
 import { timestampType } from '../record/data-type.ts'
 import { KEY_OFFSET } from '../state/keyed-store.ts'
 import { BLOCK, CURRENT, NEXT_WINDOW, SLICE_TAG, SLICE_VALUE, SliceStore } from '../state/slice-store.ts'
+import type { Bucket } from '../state/time-buckets.ts'
 import { type AggregateSpec, type BurstLocals, type GroupOperator, ONLY_GROUP } from './aggregate.ts'
 import { type EntryNames, emitFinish, emitMerge, emitUpdate } from './aggregate-code.ts'
 import { type AggregateLayout, layoutAggregates } from './aggregate-state.ts'
@@ -56,6 +57,9 @@ export class SlicedAggregate implements GroupOperator {
     throw new Error('the aggregate is not compiled')
   }
   readonly #isFull: () => boolean
+  /** A window for which keys are being scheduled, and the bucket of its end: keys go from window to window together. */
+  readonly #due = new Float64Array(1).fill(Number.NaN)
+  #dueBucket: Bucket | null = null
   /** The first window that has not been let go. */
   #firstLeft = Number.NEGATIVE_INFINITY
   #cursor = 0
@@ -182,7 +186,13 @@ export class SlicedAggregate implements GroupOperator {
     store.sought[0] = span[SLICE_START]
     if (!store.seek(handle)) return
     const first = span[FIRST_OPEN] > this.#firstLeft ? span[FIRST_OPEN] : this.#firstLeft
-    this.#scheduleFrom(handle, this.#outputMode === 'append' ? first : span[LAST_WINDOW])
+    const start = this.#outputMode === 'append' ? first : span[LAST_WINDOW]
+    const { f64 } = store.viewsOf(handle)
+    const at = (store.valueAt(handle) + NEXT_WINDOW) >> 3
+    if (start >= f64[at]) return
+    if (f64[at] !== Number.POSITIVE_INFINITY) store.unschedule(handle, this.#slicing.endMillis(f64[at]))
+    f64[at] = start
+    store.schedule(handle, this.#bucketOf(start))
   }
 
   /** Update mode, after each row: the new totals of all its windows that are not over, latest first. */
@@ -217,7 +227,7 @@ export class SlicedAggregate implements GroupOperator {
   }
 
   isDue(millis: number): boolean {
-    return this.store.buckets !== null && this.store.buckets.least() <= millis
+    return this.store.times.least() <= millis
   }
 
   homeHash(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): number | null {
@@ -251,31 +261,30 @@ export class SlicedAggregate implements GroupOperator {
     this.#isRestored = false
     this.#firstLeft = this.#slicing.firstOpen(this.store.doneMillis)
     const scan = this.store.index.cursor()
-    for (let handle = scan.next(); handle !== 0; handle = scan.next()) this.#scheduleFrom(handle, this.#nextDue(handle, this.#firstLeft))
-  }
-
-  /** Sees to it that a key is looked at when a window is over. */
-  #scheduleFrom(handle: number, start: number): void {
-    const { store } = this
-    const { f64 } = store.viewsOf(handle)
-    const at = (store.valueAt(handle) + NEXT_WINDOW) >> 3
-    const before = f64[at]
-    if (start >= before) return
-    if (before !== Number.POSITIVE_INFINITY) store.unschedule(handle, this.#slicing.endMillis(before))
-    f64[at] = start
-    store.schedule(handle, this.#slicing.endMillis(start))
+    for (let handle = scan.next(); handle !== 0; handle = scan.next()) {
+      const oldest = this.store.viewsOf(this.store.blockOf(handle)).f64[this.store.firstAt(handle) >> 3]
+      const start = this.#nextDue(oldest, this.#firstLeft)
+      this.store.viewsOf(handle).f64[(this.store.valueAt(handle) + NEXT_WINDOW) >> 3] = start
+      this.store.schedule(handle, this.#bucketOf(start))
+    }
   }
 
   /**
-   * The next window at whose end a key must be looked at: where windows are emitted when they are over, the first from `left` on that is not
-   * empty; else the last one that its oldest slice is needed for.
+   * The next window at whose end a key must be looked at: where windows are emitted when they are over, the first from `left` on that holds
+   * its oldest slice, and so is not empty; else the last one that the slice is needed for.
    */
-  #nextDue(handle: number, left: number): number {
-    const { store } = this
-    const oldest = store.viewsOf(store.blockOf(handle)).f64[store.firstAt(handle) >> 3]
+  #nextDue(oldest: number, left: number): number {
     if (this.#outputMode !== 'append') return this.#slicing.lastWindow(oldest)
+    if (oldest >= left && oldest < left + this.#slicing.size) return left
     const first = this.#slicing.firstWindow(oldest)
     return first > left ? first : left
+  }
+
+  #bucketOf(start: number): Bucket {
+    if (this.#dueBucket !== null && this.#due[0] === start) return this.#dueBucket
+    this.#due[0] = start
+    this.#dueBucket = this.store.times.at(this.#slicing.endMillis(start))
+    return this.#dueBucket
   }
 
   /** Micro-batch, update mode: each window of which a slice has changed, once. */
@@ -318,13 +327,13 @@ export class SlicedAggregate implements GroupOperator {
   /** Works through the keys that are due. The chain at hand is one that nothing else refers to any more. */
   #evict(millis: number, budget: number): boolean {
     const { store } = this
-    const { buckets } = store
-    if (buckets === null) return true
+    const buckets = store.times
     const emits = this.#outputMode === 'append'
     for (let left = budget; ; ) {
       if (this.#chain === 0) {
         if (buckets.isEmpty || buckets.least() > millis) break
         this.#chain = buckets.take()
+        this.#dueBucket = null
         // A bucket whose keys have all gone to earlier ones.
         if (this.#chain === 0) continue
       }
@@ -347,7 +356,6 @@ export class SlicedAggregate implements GroupOperator {
     const next = (store.valueAt(handle) + NEXT_WINDOW) >> 3
     const { f64: entry } = store.viewsOf(handle)
     const start = entry[next]
-    entry[next] = Number.POSITIVE_INFINITY
     if (emits) {
       window[0] = start
       this.emit(handle)
@@ -361,8 +369,13 @@ export class SlicedAggregate implements GroupOperator {
       at += store.sliceBytes
     }
     if (dropped > 0) store.dropOldest(handle, dropped)
-    if (dropped === count) store.remove(handle)
-    else this.#scheduleFrom(handle, this.#nextDue(handle, start + slicing.slide))
+    if (dropped === count) {
+      store.remove(handle)
+      return
+    }
+    const due = this.#nextDue(f64[at >> 3], start + slicing.slide)
+    entry[next] = due
+    store.schedule(handle, this.#bucketOf(due))
   }
 }
 

@@ -1,6 +1,7 @@
 import { Arena, type Views } from 'native-free-buffers'
 import { copyBytes } from '../record/strings.ts'
 import { type ChangeLog, KEY_OFFSET, KeyedStore, NEXT_OFFSET, TAG_OFFSET } from './keyed-store.ts'
+import type { Bucket, TimeBuckets } from './time-buckets.ts'
 
 /**
  * Keyed state in slices of time: an entry a key, and behind it one block with the key's slices side by side, oldest first. One look-up
@@ -39,6 +40,8 @@ export interface SliceStoreOptions {
 
 export class SliceStore extends KeyedStore {
   readonly sliceBytes: number
+  /** `buckets`, which a store of slices always has. */
+  readonly times: TimeBuckets
   /** The start of the slice that `seek` looks for: a double in an array crosses a call without being boxed. */
   readonly sought = new Float64Array(1)
   /** Windows that end at or before are over, and what they had to say is said. */
@@ -55,6 +58,8 @@ export class SliceStore extends KeyedStore {
 
   constructor(options: SliceStoreOptions) {
     super({ valueBytes: ENTRY_VALUE_BYTES, varSlots: [], timed: true })
+    if (this.buckets === null) throw new Error('slices are timed')
+    this.times = this.buckets
     this.sliceBytes = options.sliceBytes
     this.#slots = options.varSlots.map(slot => slot - SLICE_VALUE)
   }
@@ -112,7 +117,7 @@ export class SliceStore extends KeyedStore {
     const { i32 } = this.viewsOf(handle)
     const at = this.valueAt(handle)
     const count = i32[(at + COUNT) >> 2]
-    const index = this.#search(handle, count, start)
+    const index = this.#search(handle, count)
     const found = index < count && this.viewsOf(this.blockOf(handle)).f64[(this.firstAt(handle) + index * this.sliceBytes) >> 3] === start
     if (!found) this.#makePlace(handle, index)
     i32[(at + CURRENT) >> 2] = (i32[(at + FIRST) >> 2] + index) * this.sliceBytes
@@ -157,22 +162,22 @@ export class SliceStore extends KeyedStore {
     this.removedCount += dropped
   }
 
-  /** Puts a key into the bucket of a time. It is in no other. */
-  schedule(handle: number, endMillis: number): void {
-    if (this.buckets === null) return
-    const behind = this.buckets.add(endMillis, handle)
+  /** Puts a key into a bucket. It is in no other. */
+  schedule(handle: number, bucket: Bucket): void {
+    const behind = bucket.head
+    bucket.head = handle
     const { i32 } = this.viewsOf(handle)
     i32[(offsetIn(handle) + NEXT_OFFSET) >> 2] = behind
     i32[(this.valueAt(handle) + PREVIOUS) >> 2] = 0
     if (behind !== 0) this.viewsOf(behind).i32[(this.valueAt(behind) + PREVIOUS) >> 2] = handle
   }
 
-  /** Takes a key out of the bucket of a time. */
+  /** Takes a key out of the bucket of an end. */
   unschedule(handle: number, endMillis: number): void {
     const { i32 } = this.viewsOf(handle)
     const before = i32[(this.valueAt(handle) + PREVIOUS) >> 2] >>> 0
     const behind = this.nextOf(handle)
-    if (before === 0) this.buckets?.replaceHead(endMillis, behind)
+    if (before === 0) this.times.replaceHead(endMillis, behind)
     else this.viewsOf(before).i32[(offsetIn(before) + NEXT_OFFSET) >> 2] = behind
     if (behind !== 0) this.viewsOf(behind).i32[(this.valueAt(behind) + PREVIOUS) >> 2] = before
   }
@@ -190,9 +195,11 @@ export class SliceStore extends KeyedStore {
     if (keyLength === 0) return this.doneMillis !== Number.NEGATIVE_INFINITY
     const handle = this.index.find(this.ownHash(hash, key, keyOffset, keyLength), key, keyOffset, keyLength - 8)
     if (handle === 0) return false
-    const [count, start] = [this.countOf(handle), this.#start[0]]
-    const index = this.#search(handle, count, start)
-    return index < count && this.viewsOf(this.blockOf(handle)).f64[(this.firstAt(handle) + index * this.sliceBytes) >> 3] === start
+    this.sought[0] = this.#start[0]
+    const count = this.countOf(handle)
+    const index = this.#search(handle, count)
+    const place = this.firstAt(handle) + index * this.sliceBytes
+    return index < count && this.viewsOf(this.blockOf(handle)).f64[place >> 3] === this.sought[0]
   }
 
   /** Puts a slice back, or how far windows were let go; then the handle is 0. The caller schedules the keys when all are there. */
@@ -288,8 +295,9 @@ export class SliceStore extends KeyedStore {
     return Math.imul(this.#startWords[0] ^ (this.#startWords[0] >>> 15), 0x85ebca6b) ^ Math.imul(this.#startWords[1], 0xc2b2ae35)
   }
 
-  /** The index of the first slice that starts at `start` or later. Rows come mostly in order, so the last ones are looked at first. */
-  #search(handle: number, count: number, start: number): number {
+  /** The index of the first slice that starts at `sought[0]` or later. Rows come mostly in order, so the last ones are looked at first. */
+  #search(handle: number, count: number): number {
+    const start = this.sought[0]
     const { f64 } = this.viewsOf(this.blockOf(handle))
     const first = this.firstAt(handle)
     const { sliceBytes } = this

@@ -21,15 +21,21 @@ export class TimeBuckets {
    * Puts a handle at the head of its bucket. Returns the handle that stood there (0: none), which the caller keeps as the link to the next.
    */
   add(endMillis: number, handle: number): number {
+    const bucket = this.at(endMillis)
+    const previous = bucket.head
+    bucket.head = handle
+    return previous
+  }
+
+  /** The bucket of an end, opened if there is none. Who puts many handles into one may keep it until `take` is called. */
+  at(endMillis: number): Bucket {
     const place = placeOf(endMillis)
     let bucket = this.#recent[place]
     if (bucket.end !== endMillis) {
       bucket = this.#buckets.get(endMillis) ?? this.#open(endMillis)
       this.#recent[place] = bucket
     }
-    const previous = bucket.head
-    bucket.head = handle
-    return previous
+    return bucket
   }
 
   /** The handle at the head of a bucket gives way to the one behind it. An empty bucket stays until it is due: `take` then gives 0. */
@@ -93,7 +99,8 @@ export class TimeBuckets {
   }
 }
 
-class Bucket {
+/** Handles with one end: the head of their chain. */
+export class Bucket {
   readonly end: number
   head = 0
 
