@@ -6,9 +6,9 @@ import { type CountFolders, countFolders } from '../support/windowed-count.ts'
 
 /**
  * A query that runs for months must not fill its folders with files. Hundreds of epochs, each with rows and changes of state; then there
- * are no more files than a fixed number. EPOCHS=n for a longer run.
+ * are no more files than a fixed number. WALKWAY_EPOCHS=n for a longer run.
  */
-const EPOCHS = Number(process.env.EPOCHS ?? 250)
+const EPOCHS = Number(process.env.WALKWAY_EPOCHS ?? 250)
 
 let folders: CountFolders
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Trigger } from '../../src/index.ts'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom, seeds } from '../support/random.ts'
 import {
   addFile,
   type CountFolders,
@@ -14,9 +14,8 @@ import { within } from '../support/within.ts'
 
 /**
  * A query with state is stopped and started again on another number of threads, and in another mode: each key's state goes to the task that
- * has the key now, also when files of several layouts have been merged. WALKWAY_SEEDS=n: n random walks; WALKWAY_SEED to run one again.
+ * has the key now, also when files of several layouts have been merged.
  */
-const WALKS = Number(process.env.WALKWAY_SEEDS ?? 1)
 
 let folders: CountFolders
 
@@ -52,17 +51,11 @@ test.each([1000, 300])('state follows its keys from one thread to two, to the ca
   walk(41, ['local[1]', 'local[2]', 'inline', 'local[2]'], slideMillis),
 )
 
-test('and on random walks', { timeout: 60_000 + 30_000 * WALKS }, async () => {
-  for (let i = 0; i < WALKS; i++) {
-    const seed = Number(process.env.WALKWAY_SEED ?? Math.floor(Math.random() * 2 ** 31))
-    console.log(`WALKWAY_SEED=${seed}`)
-    const random = seededRandom(seed)
-    folders.remove()
-    folders = await countFolders()
-    await walk(
-      seed,
-      Array.from({ length: 4 }, () => random.pick(MASTERS)),
-      random.pick([1000, 250]),
-    )
-  }
+test.each(seeds(2))('and on random walks: seed %d', async seed => {
+  const random = seededRandom(seed)
+  await walk(
+    seed,
+    Array.from({ length: 4 }, () => random.pick(MASTERS)),
+    random.pick([1000, 250]),
+  )
 })

@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type EngineError, lit, type StreamingQuery, Trigger, udf } from '../../src/index.ts'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom, seeds } from '../support/random.ts'
 import {
   addFile,
   type CountFolders,
@@ -18,14 +18,11 @@ import { within } from '../support/within.ts'
 
 /**
  * Threads of a running query die: ended from outside at random moments, by process.exit, by an error that nobody catches. The query is
- * back by itself and its output exact; one whose worker dies every time stops with a code. WALKWAY_SEEDS=n: n runs of each; WALKWAY_SEED to
- * run one again.
+ * back by itself and its output exact; one whose worker dies every time stops with a code.
  */
-const RUNS = Number(process.env.WALKWAY_SEEDS ?? 0)
+const SEEDS = seeds(2)
 /** Within the five that are allowed a minute, and with waits that add up to less than a second. */
-const DEATHS = RUNS === 0 ? 2 : 3
-
-const seedOf = (): number => Number(process.env.WALKWAY_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const DEATHS = 3
 
 let folders: CountFolders
 let order: string
@@ -63,62 +60,58 @@ const timeBack = async (query: StreamingQuery, begun: number): Promise<number> =
 
 const realTime = { name: 'real time', trigger: Trigger.realTime(15) }
 const microBatch = { name: 'micro-batch', trigger: Trigger.processingTime(0) }
-const few = [
+const modes = [
   { ...realTime, master: 'local[2]' },
   { ...microBatch, master: 'local[1]' },
+  { ...realTime, master: 'local[1]' },
+  { ...microBatch, master: 'local[2]' },
 ]
-const all = ['local[1]', 'local[2]'].flatMap(master => [realTime, microBatch].map(mode => ({ ...mode, master })))
 
-describe.each(RUNS === 0 ? few : all)('$name on $master', ({ name, trigger, master }) => {
-  test('a query whose threads are ended from outside is back by itself, and its counts are exact', {
-    timeout: 60_000 + 20_000 * RUNS,
-  }, async () => {
-    for (let run = 0; run < Math.max(1, RUNS); run++) {
-      folders.remove()
-      folders = await countFolders()
-      const seed = seedOf()
-      const random = seededRandom(seed)
-      const files = eventFiles(random, 10, 120)
-      let next = 0
-      const feed = setInterval(() => next < files.length && addFile(folders, next, files[next++]), 40)
-      const query = await start(master, trigger)
-      const times: number[] = []
-      for (let death = 0; death < DEATHS; death++) {
-        await sleep(random.below(80))
-        const victim = random.pick([...workers])
-        const begun = performance.now()
-        const back = timeBack(query, begun)
-        await victim.terminate()
-        times.push(await within(back, stateOf(query)))
-      }
-      while (next < files.length) await sleep(5)
-      clearInterval(feed)
-      await within(query.processAllAvailable(), stateOf(query))
-      await within(query.stop(), stateOf(query))
-      console.log(`${name}, ${master}: back after ${times.map(time => time.toFixed(0)).join(', ')} ms, WALKWAY_SEED=${seed}`)
-      expect({ seed, exception: query.exception }).toEqual({ seed, exception: null })
-      expect({ seed, rows: await visibleCounts(folders.output) }).toEqual({ seed, rows: expectedCounts(files) })
-      // The waits before a new attempt are 50, 100 and 200 ms; a busy machine may take its time for the rest.
-      expect(Math.min(...times)).toBeLessThan(10_000)
+test.each(SEEDS.map(seed => ({ seed, ...modes[seed % modes.length] })))(
+  'a query whose threads are ended from outside is back by itself, and its counts are exact: $name on $master, seed $seed',
+  async ({ seed, name, trigger, master }) => {
+    const random = seededRandom(seed)
+    const files = eventFiles(random, 10, 120)
+    let next = 0
+    const feed = setInterval(() => next < files.length && addFile(folders, next, files[next++]), 40)
+    const query = await start(master, trigger)
+    const times: number[] = []
+    for (let death = 0; death < DEATHS; death++) {
+      await sleep(random.below(80))
+      const victim = random.pick([...workers])
+      const begun = performance.now()
+      const back = timeBack(query, begun)
+      await victim.terminate()
+      times.push(await within(back, stateOf(query)))
     }
-  })
+    while (next < files.length) await sleep(5)
+    clearInterval(feed)
+    await within(query.processAllAvailable(), stateOf(query))
+    await within(query.stop(), stateOf(query))
+    // The waits before a new attempt are 50, 100 and 200 ms of it.
+    console.log(`${name} on ${master}: back after ${times.map(time => time.toFixed(0)).join(', ')} ms`)
+    expect(query.exception).toBeNull()
+    expect(await visibleCounts(folders.output)).toEqual(expectedCounts(files))
+  },
+)
 
-  test.each(RUNS === 0 ? [trigger === realTime.trigger ? 'exit' : 'uncaught'] : ['exit', 'uncaught', 'rejection'])(
-    'a worker that dies of itself is replaced: %s',
-    async how => {
-      const random = seededRandom(5)
-      const files = eventFiles(random, 6, 120)
-      for (let i = 0; i < 3; i++) addFile(folders, i, files[i])
-      const query = await start(master, trigger)
-      await within(query.processAllAvailable(), stateOf(query))
-      writeFileSync(order, `${how} 1`)
-      for (let i = 3; i < files.length; i++) addFile(folders, i, files[i])
-      await within(query.processAllAvailable(), stateOf(query))
-      await within(query.stop(), stateOf(query))
-      expect(query.exception).toBeNull()
-      expect(await visibleCounts(folders.output)).toEqual(expectedCounts(files))
-    },
-  )
+test.each([
+  { how: 'exit', ...modes[0] },
+  { how: 'uncaught', ...modes[1] },
+  { how: 'rejection', ...modes[2] },
+])('a worker that dies of itself is replaced: $how, $name on $master', async ({ how, trigger, master }) => {
+  const files = eventFiles(seededRandom(5), 6, 120)
+  for (let i = 0; i < 3; i++) addFile(folders, i, files[i])
+  const query = await start(master, trigger)
+  await within(query.processAllAvailable(), stateOf(query))
+  writeFileSync(order, `${how} 1`)
+  for (let i = 3; i < files.length; i++) addFile(folders, i, files[i])
+  await within(query.processAllAvailable(), stateOf(query))
+  await within(query.stop(), stateOf(query))
+  expect(query.exception).toBeNull()
+  // The order has been carried out.
+  expect(readFileSync(order, 'utf8')).toBe(`${how} 0`)
+  expect(await visibleCounts(folders.output)).toEqual(expectedCounts(files))
 })
 
 test('a worker that dies every time: the query tries as often as it may, then ends with a code', async () => {
