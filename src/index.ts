@@ -34,6 +34,7 @@ export {
   struct,
   substring,
   sum,
+  timestampAdd,
   timestampMicros,
   timestampMillis,
   timestampSeconds,

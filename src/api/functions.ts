@@ -1,7 +1,8 @@
 import { durationMillis } from '../base/duration.ts'
+import { EngineError } from '../base/errors.ts'
 import type { Expression } from '../expression/expression.ts'
 import { parseSchema, parseType } from '../expression/parse-type.ts'
-import type { DataType } from '../record/data-type.ts'
+import { type DataType, doubleType } from '../record/data-type.ts'
 import { Column, type ColumnOrLiteral, type ColumnOrName, namedExpression, toExpression } from './column.ts'
 
 /** The functions of Spark's `functions` object. A string argument names a column; use `lit` for a text. */
@@ -86,6 +87,33 @@ export const timestampMicros = (column: ColumnOrName): Column => call('timestamp
 export const unixSeconds = (column: ColumnOrName): Column => call('unixSeconds', column)
 export const unixMillis = (column: ColumnOrName): Column => call('unixMillis', column)
 export const unixMicros = (column: ColumnOrName): Column => call('unixMicros', column)
+/**
+ * A time and some time more, or less if `quantity` is negative: Spark's `timestamp_add`. `unit`: MICROSECOND, MILLISECOND, SECOND, MINUTE,
+ * HOUR, DAY or WEEK. Throws BAD_OPTION.
+ */
+export const timestampAdd = (unit: string, quantity: number, time: ColumnOrName): Column => {
+  const micros = UNIT_MICROS[unit.toUpperCase()]
+  if (micros === undefined || !Number.isFinite(quantity)) {
+    const [option, value] = micros === undefined ? ['timestampAdd unit', unit] : ['timestampAdd quantity', quantity]
+    throw new EngineError('BAD_OPTION', {
+      option,
+      value,
+      expected: micros === undefined ? Object.keys(UNIT_MICROS).join(', ') : 'a number',
+    })
+  }
+  const shift: Expression = { kind: 'literal', value: Math.round(quantity * micros), type: doubleType }
+  return new Column({ kind: 'call', name: 'timestampAdd', args: [namedExpression(time), shift] })
+}
+
+const UNIT_MICROS: Readonly<Record<string, number>> = {
+  MICROSECOND: 1,
+  MILLISECOND: 1000,
+  SECOND: 1_000_000,
+  MINUTE: 60_000_000,
+  HOUR: 3_600_000_000,
+  DAY: 86_400_000_000,
+  WEEK: 604_800_000_000,
+}
 /**
  * The windows that a time falls in: tumbling, or sliding if `slideDuration` is less than `windowDuration`. A struct of start (in) and end
  * (out). One window a select or groupBy. Throws BAD_DURATION here, BAD_WINDOW at analysis.

@@ -1,6 +1,6 @@
 import type { BoundAggregate } from '../expression/expression.ts'
 import type { ChainOp, PhysicalPlan } from '../plan/physical-plan.ts'
-import { typeName } from '../record/data-type.ts'
+import { type DataType, typeName } from '../record/data-type.ts'
 
 /** What must not change between two runs on one checkpoint: the sources, and what the state of each operator looks like. */
 export interface PlanSignature {
@@ -12,6 +12,7 @@ export const planSignature = (plan: PhysicalPlan): PlanSignature => ({
   sources: plan.stages.flatMap(({ input }) => (input.kind === 'source' ? [`${input.source.id}:${input.source.format}`] : [])),
   operators: plan.stages.flatMap(({ ops }) =>
     ops.flatMap(op => {
+      if (op.kind === 'streamJoin') return [joinSignature(op)]
       if (op.kind !== 'aggregate' && op.kind !== 'deduplicate') return []
       const keys = op.keys.map(key => `${typeName(key.type)}${key.nullable ? '?' : ''}`).join(', ')
       const values = op.kind === 'aggregate' ? describeTotals(op) : op.expiry === null ? '' : 'expiry'
@@ -26,6 +27,13 @@ const describeTotals = ({ aggregates, slices }: Extract<ChainOp, { kind: 'aggreg
   if (slices === null) return totals
   const { sizeMicros, slideMicros, startMicros } = slices
   return `${totals} in slices of windows of ${sizeMicros} µs by ${slideMicros} µs, from ${startMicros} µs`
+}
+
+const joinSignature = (op: Extract<ChainOp, { kind: 'streamJoin' }>): PlanSignature['operators'][number] => {
+  const text = (fields: readonly { readonly type: DataType; readonly nullable: boolean }[]): string =>
+    fields.map(({ type, nullable }) => `${typeName(type)}${nullable ? '?' : ''}`).join(', ')
+  const values = [op.left, op.right].map(({ schema }) => `(${text(schema.fields)})`).join(' ')
+  return { operatorId: op.operatorId, kind: `${op.type} join`, keys: text(op.keys), values }
 }
 
 const describe = (aggregate: BoundAggregate): string =>

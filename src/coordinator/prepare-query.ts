@@ -86,7 +86,8 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
     isTimed: ops.some(
       op =>
         (op.kind === 'aggregate' && op.eventTimeKey !== null) ||
-        (op.kind === 'deduplicate' && (op.eventTimeKey !== null || op.expiry !== null)),
+        (op.kind === 'deduplicate' && (op.eventTimeKey !== null || op.expiry !== null)) ||
+        (op.kind === 'streamJoin' && (op.timeKey !== null || op.left.bounds.length + op.right.bounds.length > 0)),
     ),
     functions: functionsOf(physical),
   }
@@ -122,6 +123,8 @@ const expressionsOf = (op: PhysicalPlan['stages'][number]['ops'][number]): Bound
       return [...op.keys, ...op.aggregates.flatMap(({ arg, filter }) => [arg, filter]).filter(e => e !== null)]
     case 'deduplicate':
       return [...op.keys]
+    case 'streamJoin':
+      return [op.left.condition, op.right.condition, op.residual].filter(e => e !== null)
     case 'tableJoin':
       return [...op.streamKeys, ...op.tableKeys, ...(op.residual === null ? [] : [op.residual])]
     default:

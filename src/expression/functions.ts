@@ -308,5 +308,9 @@ export const functions: Readonly<Record<string, FunctionTyping>> = {
   unixSeconds: fixed([1, 1], [timestampType], longType),
   unixMillis: fixed([1, 1], [timestampType], longType),
   unixMicros: fixed([1, 1], [timestampType], longType),
+  timestampAdd: {
+    arity: [2, 2],
+    bind: (name, [time, micros]) => call(name, [castTo(time, timestampType), castTo(micros, doubleType)], timestampType),
+  },
   windowTime: { arity: [1, 1], bind: never },
 }

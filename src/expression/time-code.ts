@@ -36,6 +36,7 @@ export const timeCodes: Readonly<Record<string, ScalarCode>> = {
   unixSeconds: toLong(1_000_000),
   unixMillis: toLong(1000),
   unixMicros: toLong(1),
+  timestampAdd: (cg, node, args) => scalarUnlessNull(cg, node.type, args, `${scalarCode(args[0])} + ${scalarCode(args[1])}`),
   // The last moment of a window, one micro before its end, as Spark has it.
   windowTime: (cg, node, args) => scalarUnlessNull(cg, node.type, args, `${scalarCode(args[0])} - 1`),
 }

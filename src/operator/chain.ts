@@ -22,6 +22,7 @@ import { partitionCode } from './partition.ts'
 import { SlicedAggregate } from './sliced-aggregate.ts'
 import type { StatefulOperator } from './stateful.ts'
 import type { StaticTable } from './static-table.ts'
+import { StreamJoin } from './stream-join.ts'
 import { emitTableJoin } from './table-join.ts'
 import { emitWatermark } from './watermark.ts'
 import { emitExpandWindow } from './window.ts'
@@ -92,14 +93,23 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
   const sources: string[] = []
   for (let i = spec.ops.length - 1; i >= 0; i--) {
     const operator = operators[i]
-    if (!isGroupOperator(operator)) continue
+    if (!isGroupOperator(operator) && !(operator instanceof StreamJoin)) continue
     const cg = new CodeBuilder(spec.splitLimits)
     const c = begin(cg, spec)
     const locals = emitLocals(cg, operators, i + 1)
-    operator.emitGroup(c, 'handle', (row, skip) => emitFrom(c, spec, operators, locals, i + 1, row, skip))
-    const made = cg.build(`${spec.name}_emit${operator.operatorId}`, ['handle'])
-    operator.emit = made.call as (handle: number) => void
-    sources.unshift(made.source)
+    const next = (row: RowAccessor, skip: string): void => emitFrom(c, spec, operators, locals, i + 1, row, skip)
+    const name = `${spec.name}_emit${operator.operatorId}`
+    if (isGroupOperator(operator)) {
+      operator.emitGroup(c, 'handle', next)
+      const made = cg.build(name, ['handle'])
+      operator.emit = made.call as (handle: number) => void
+      sources.unshift(made.source)
+    } else {
+      operator.emitPair(c, next)
+      const made = cg.build(name, ['left', 'right'])
+      operator.pair = made.call as (left: number, right: number) => void
+      sources.unshift(made.source)
+    }
   }
   const head = compileHead(spec, operators)
   sources.unshift(head.source)
@@ -114,11 +124,18 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
   }
 }
 
-type MaybeOperator = GroupOperator | Deduplicate | null
+type MaybeOperator = GroupOperator | Deduplicate | StreamJoin | null
 
-const isGroupOperator = (operator: MaybeOperator): operator is GroupOperator => operator !== null && !(operator instanceof Deduplicate)
+const isGroupOperator = (operator: MaybeOperator): operator is GroupOperator =>
+  operator !== null && !(operator instanceof Deduplicate) && !(operator instanceof StreamJoin)
 
 const makeOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
+  const made = newOperator(op, spec)
+  if (made !== null && 'lagMillis' in op) made.flags.lagMillis = op.lagMillis
+  return made
+}
+
+const newOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
   switch (op.kind) {
     case 'aggregate':
       return op.slices === null
@@ -126,6 +143,8 @@ const makeOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
         : new SlicedAggregate({ ...op, slices: op.slices }, spec.outputMode, spec.isFull)
     case 'deduplicate':
       return new Deduplicate(op)
+    case 'streamJoin':
+      return new StreamJoin(op, spec.isFull)
     default:
       return null
   }
@@ -224,6 +243,10 @@ const emitFrom = (
     case 'deduplicate':
       if (!(operator instanceof Deduplicate) || burst === undefined) break
       operator.emitRow(c, row, skip, burst, next)
+      return
+    case 'streamJoin':
+      if (!(operator instanceof StreamJoin) || burst === undefined) break
+      operator.emitRow(c, row, burst, next, skip)
       return
     case 'sort':
     case 'limit':

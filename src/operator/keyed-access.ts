@@ -48,6 +48,13 @@ export const emitEntry = (c: OpContext, store: KeyedStore, handle: string, keyFi
 }
 
 /** Marks an entry as changed in this epoch, once. `tracking` and `tag` are locals made at the start of the burst. */
-export const emitTouch = (c: OpContext, store: string, entry: EntryNames & { at: string }, tracking: string, tag: string): void => {
-  c.cg.line(`if (${tracking} && ${entry.i32}[(${entry.at} >> 2) + ${TAG_OFFSET >> 2}] !== ${tag}) ${store}.markDirty(${entry.handle})`)
+export const emitTouch = (
+  c: OpContext,
+  store: string,
+  entry: EntryNames & { at: string },
+  tracking: string,
+  tag: string,
+  mark: 'markDirty' | 'markMatched' = 'markDirty',
+): void => {
+  c.cg.line(`if (${tracking} && ${entry.i32}[(${entry.at} >> 2) + ${TAG_OFFSET >> 2}] !== ${tag}) ${store}.${mark}(${entry.handle})`)
 }

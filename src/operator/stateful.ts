@@ -24,7 +24,7 @@ export interface StatefulOperator {
    * The hash by which rows of a checkpoint's entry are spread over tasks, where it is not the entry's own; null: the entry belongs to each
    * task.
    */
-  homeHash?(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): number | null
+  homeHash?(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, valueOffset: number): number | null
   /** True if an entry of a checkpoint has been put back: what an older file says of it no longer counts. */
   holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean
   /** Puts one entry of a checkpoint back. */
@@ -43,6 +43,8 @@ export interface StatefulOperator {
 export class OperatorFlags {
   /** Rows that end at or below are late and dropped. -Infinity: none. */
   lateMillis = Number.NEGATIVE_INFINITY
+  /** How far behind the watermark rows come to this operator: a join below may hold a row back that long. */
+  lagMillis = 0
   /** Emit after each row. */
   perRow = false
   /**

@@ -5,6 +5,7 @@ import { resolveExpression } from '../expression/resolve.ts'
 import { commonType } from '../expression/type-rules.ts'
 import { field, structType } from '../record/data-type.ts'
 import { type Analyzed, keepColumns } from './analyze.ts'
+import { analyzeStreamJoin } from './analyze-stream-join.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import type { JoinOn, JoinType } from './logical-plan.ts'
 
@@ -15,7 +16,7 @@ type TableJoinType = Extract<AnalyzedPlan, { kind: 'tableJoin' }>['type']
  * columns put back in order. With `using`, the common columns come first and once.
  */
 export const analyzeJoin = (left: Analyzed, right: Analyzed, type: JoinType, on: JoinOn): Analyzed => {
-  if (left.streaming && right.streaming) throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'a join of two streams' })
+  if (left.streaming && right.streaming) return analyzeStreamJoin(left, right, type, on)
   const turned = right.streaming || (!left.streaming && type === 'rightOuter')
   const tableType = tableJoinType(type, turned)
   const [stream, table] = turned ? [right, left] : [left, right]
@@ -76,7 +77,7 @@ const tableJoinType = (type: JoinType, turned: boolean): TableJoinType => {
   })
 }
 
-const ordinalOf = (side: Analyzed, name: string): number => {
+export const ordinalOf = (side: Analyzed, name: string): number => {
   const bound = resolveExpression({ kind: 'column', name }, side.plan.schema)
   if (bound.kind !== 'input') throw new EngineError('UNRESOLVED_COLUMN', { column: name, candidates: 'using takes top-level columns' })
   return bound.ordinal
@@ -139,7 +140,7 @@ const split = (
   }
 }
 
-const conjuncts = (e: Expression): Expression[] => (e.kind === 'call' && e.name === 'and' ? e.args.flatMap(conjuncts) : [e])
+export const conjuncts = (e: Expression): Expression[] => (e.kind === 'call' && e.name === 'and' ? e.args.flatMap(conjuncts) : [e])
 
 /** The ordinals that an expression reads. */
 export const inputsOf = (bound: Bound): number[] => {

@@ -132,7 +132,7 @@ export const keepColumns = (child: Analyzed, ordinals: readonly number[]): Analy
 }
 
 /** True if a value is event time where its input is: the column itself, a window over it, a window's time. */
-const isEventTime = (value: Bound, eventTime: ReadonlySet<number>): boolean => {
+export const isEventTime = (value: Bound, eventTime: ReadonlySet<number>): boolean => {
   if (value.kind === 'input') return eventTime.has(value.ordinal)
   if (value.kind === 'call' && value.name === 'windowTime') {
     const [end] = value.args

@@ -2,6 +2,25 @@ import type { Bound, BoundAggregate } from '../expression/expression.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { UserRow } from '../record/user-value.ts'
 import type { JoinType, OutputMode, SourceNode } from './logical-plan.ts'
+import type { TimeBound } from './time-bounds.ts'
+
+export type StreamJoinType = Exclude<JoinType, 'leftAnti' | 'cross'>
+
+/** One side of a join of two streams. Expressions are over the join's child, where the side's columns stand together. */
+export interface JoinSide {
+  /** Where its columns begin in the child. */
+  readonly first: number
+  /** Its columns as they were before the other side's rows came among them. */
+  readonly schema: StructType
+  /** True if its rows come out with nulls when they have matched nothing. */
+  readonly keepsUnmatched: boolean
+  /** What is asked of its rows alone, where unmatched ones are wanted: a row that fails can match nothing. Null: nothing. */
+  readonly condition: Bound | null
+  /** Its event time, by which a row is late; null without a watermark. */
+  readonly time: Bound | null
+  /** Until when its rows are kept, unless event time is among the keys; none: for ever. */
+  readonly bounds: readonly TimeBound[]
+}
 
 /**
  * A plan with every name resolved and every type known. Each node has the schema of its output rows; a Bound in a node refers by ordinal to
@@ -72,6 +91,25 @@ export type AnalyzedPlan =
       readonly streamKeys: readonly Bound[]
       readonly tableKeys: readonly Bound[]
       /** What else must hold, over stream columns then table columns; null: nothing. */
+      readonly residual: Bound | null
+      readonly schema: StructType
+    }
+  | {
+      /**
+       * A join of two streams. The child is their union: 0 for a row of the left or 1 for one of the right, the keys that must be equal, the
+       * columns of both sides, those of the other side null. Output: the columns of left, then those of right (leftSemi: left).
+       */
+      readonly kind: 'streamJoin'
+      readonly child: AnalyzedPlan
+      readonly type: StreamJoinType
+      readonly keys: readonly Bound[]
+      /** Which keys are equal also when both are null. */
+      readonly nullSafe: readonly boolean[]
+      /** Which key is event time; null if none is. */
+      readonly timeKey: number | null
+      readonly left: JoinSide
+      readonly right: JoinSide
+      /** What else must hold, over columns of left then right; null: nothing. */
       readonly residual: Bound | null
       readonly schema: StructType
     }

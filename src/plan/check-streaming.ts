@@ -26,6 +26,12 @@ export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void
       }
     }
   }
+  if (outputMode !== 'append' && find(analyzed.plan, node => node.kind === 'streamJoin').length > 0) {
+    throw new EngineError('UNSUPPORTED_OUTPUT_MODE', {
+      mode: outputMode,
+      reason: 'a join of two streams puts out each row once. Use append',
+    })
+  }
   if (outputMode === 'append') {
     for (const node of aggregates) {
       if (node.kind === 'aggregate' && node.eventTimeKey === null && streams(node.child)) {

@@ -1,7 +1,7 @@
 import type { Bound } from '../expression/expression.ts'
 import { structType } from '../record/data-type.ts'
 import { inputsOf, mapInputs } from './analyze-join.ts'
-import type { AnalyzedPlan } from './analyzed-plan.ts'
+import type { AnalyzedPlan, JoinSide } from './analyzed-plan.ts'
 
 /** Rewrites a plan to one that does less and means the same. Each rule is small and keeps the schema. */
 export const optimize = (plan: AnalyzedPlan): AnalyzedPlan => {
@@ -224,6 +224,45 @@ const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
           schema: structType([...child.plan.schema.fields, ...tableFields]),
         },
         place: Array.from({ length: width }, (_, i) => move(i)),
+      }
+    }
+    case 'streamJoin': {
+      const { left, right, residual } = plan
+      const leftWidth = left.schema.fields.length
+      // Rows are state: what nobody reads is not kept.
+      const inChild = (i: number): number => (i < leftWidth ? left.first + i : right.first + i - leftWidth)
+      const asked = [left, right].flatMap(({ condition, time, bounds }) => [condition, time, ...bounds.map(bound => bound.time)])
+      const reads = asked.filter(e => e !== null).flatMap(inputsOf)
+      const kept = union(
+        Array.from({ length: left.first }, (_, i) => i),
+        [...needed, ...(residual === null ? [] : inputsOf(residual))].map(inChild),
+        reads,
+      )
+      const child = prune(plan.child, kept)
+      const move = (e: Bound): Bound => mapInputs(e, i => child.place[i])
+      const columnsOf = (side: JoinSide): number[] => kept.filter(i => i >= side.first && i < side.first + side.schema.fields.length)
+      const sideOf = (side: JoinSide, first: number): JoinSide => ({
+        ...side,
+        first,
+        schema: structType(columnsOf(side).map(i => side.schema.fields[i - side.first])),
+        condition: side.condition === null ? null : move(side.condition),
+        time: side.time === null ? null : move(side.time),
+        bounds: side.bounds.map(bound => ({ ...bound, time: move(bound.time) })),
+      })
+      const newLeft = sideOf(left, left.first)
+      const newRight = sideOf(right, left.first + newLeft.schema.fields.length)
+      const places = [...columnsOf(left).map(i => i - left.first), ...columnsOf(right).map(i => i - right.first + leftWidth)]
+      const place = Array.from({ length: leftWidth + right.schema.fields.length }, (_, i) => places.indexOf(i))
+      return {
+        plan: {
+          ...plan,
+          child: child.plan,
+          left: newLeft,
+          right: newRight,
+          residual: residual === null ? null : mapInputs(residual, i => place[i]),
+          schema: schemaOf(places.filter(i => i < width)),
+        },
+        place: place.slice(0, width),
       }
     }
     case 'union': {

@@ -3,6 +3,7 @@ import type { StructType } from '../record/data-type.ts'
 import type { UserRow } from '../record/user-value.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import type { OutputMode, SourceNode } from './logical-plan.ts'
+import { watermarkLag } from './watermark-lag.ts'
 import { type WindowSlices, windowSlices } from './window-slices.ts'
 
 type NodeOf<K extends AnalyzedPlan['kind']> = Extract<AnalyzedPlan, { kind: K }>
@@ -15,8 +16,9 @@ export type ChainOp =
   | (WithoutChild<NodeOf<'watermark'>> & { readonly watermarkId: number })
   | WithoutChild<NodeOf<'expandWindow'>>
   | (WithoutChild<NodeOf<'tableJoin'>> & { readonly tableId: number })
-  | (WithoutChild<NodeOf<'aggregate'>> & { readonly operatorId: number; readonly slices: WindowSlices | null })
-  | (WithoutChild<NodeOf<'deduplicate'>> & { readonly operatorId: number })
+  | (WithoutChild<NodeOf<'aggregate'>> & { readonly operatorId: number; readonly lagMillis: number; readonly slices: WindowSlices | null })
+  | (WithoutChild<NodeOf<'deduplicate'>> & { readonly operatorId: number; readonly lagMillis: number })
+  | (WithoutChild<NodeOf<'streamJoin'>> & { readonly operatorId: number; readonly lagMillis: number })
   | (WithoutChild<NodeOf<'sort'>> & { readonly operatorId: number })
   | (WithoutChild<NodeOf<'limit'>> & { readonly operatorId: number })
 
@@ -124,14 +126,26 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
         const below = slices !== null && node.child.kind === 'expandWindow' ? node.child.child : node.child
         const keys = slices === null ? node.keys : node.keys.filter((_, i) => i !== slices.key)
         const stage = keyed(build(below), keys, below.schema)
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++, slices })
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(below), slices })
         return stage
       }
       case 'deduplicate': {
         const stage = keyed(build(node.child), node.keys, node.child.schema)
         const { child: _, ...op } = node
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++ } as ChainOp)
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(node.child) })
         return stage
+      }
+      case 'streamJoin': {
+        // Both sides hand their rows over by key at once, without a stage in between that only brings them together.
+        const from = (node.child.kind === 'union' ? node.child.inputs : [node.child]).map(build)
+        const width = Math.max(parallelism, ...from.map(id => drafts[id].parallelism))
+        const { child, ...op } = node
+        const exchange: Exchange = width === 1 ? { kind: 'single' } : { kind: 'hash', keys: node.keys }
+        const input: StageInput = { kind: 'stages', from }
+        const id = drafts.push({ input, inputSchema: child.schema, ops: [], parallelism: width, output: null }) - 1
+        for (const side of from) drafts[side].output = { to: id, exchange }
+        drafts[id].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(child) })
+        return id
       }
       case 'sort':
       case 'limit': {

@@ -1,7 +1,7 @@
 import { aggregateText, boundText } from '../expression/bound-text.ts'
 import { outputName } from '../expression/resolve.ts'
 import { type StructType, typeName } from '../record/data-type.ts'
-import type { AnalyzedPlan } from './analyzed-plan.ts'
+import type { AnalyzedPlan, JoinSide } from './analyzed-plan.ts'
 import type { LogicalPlan } from './logical-plan.ts'
 import type { ChainOp } from './physical-plan.ts'
 import type { WindowSlices } from './window-slices.ts'
@@ -100,6 +100,12 @@ const analyzedLine = (plan: AnalyzedPlan): string => {
   }
 }
 
+const keptText = ({ bounds }: JoinSide, timeKey: number | null): string => {
+  if (timeKey !== null) return `kept until the watermark passes key ${timeKey}`
+  const times = bounds.map(({ time, shiftMicros }) => `${boundText(time)} - ${shiftMicros / 1000} ms`)
+  return times.length === 0 ? 'kept for ever' : `kept until the watermark passes ${times.join(' or ')}`
+}
+
 type Operator = ChainOp | Extract<AnalyzedPlan, { kind: ChainOp['kind'] }>
 
 const windowText = (name: string, op: Pick<WindowSlices, 'time' | 'sizeMicros' | 'slideMicros' | 'startMicros'>): string =>
@@ -127,6 +133,11 @@ export const operatorText = (op: Operator): string => {
     case 'tableJoin': {
       const keys = op.streamKeys.map((key, i) => `${boundText(key)} = ${boundText(op.tableKeys[i])}`)
       return `TableJoin ${op.type} [${keys.join(', ')}]${op.residual === null ? '' : ` and ${boundText(op.residual)}`}`
+    }
+    case 'streamJoin': {
+      const keys = op.keys.map((key, i) => `${boundText(key)}${op.nullSafe[i] ? ' null-safe' : ''}`)
+      const kept = (['left', 'right'] as const).map(name => `${name} ${keptText(op[name], op.timeKey)}`)
+      return `StreamJoin ${op.type} [${keys.join(', ')}]${op.residual === null ? '' : ` and ${boundText(op.residual)}`}, ${kept.join(', ')}`
     }
     case 'sort':
       return `Sort [${op.by.map(({ value, ascending }) => `${boundText(value)} ${ascending ? 'asc' : 'desc'}`).join(', ')}]`

@@ -8,15 +8,16 @@ export const restoreTask = (spec: TaskSpec, chain: CompiledChain): void => {
   for (const { operatorId, files } of spec.restore) {
     const operator = chain.operators.find(candidate => candidate.operatorId === operatorId)
     if (operator === undefined) continue
-    const isOwn = (hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number): boolean => {
+    const isOwn = (hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number, valueOffset: number): boolean => {
       if (spec.partitionCount === 1) return true
-      const home = operator.homeHash === undefined ? hash : operator.homeHash(hash, bytes, keyOffset, keyLength)
+      const home = operator.homeHash === undefined ? hash : operator.homeHash(hash, bytes, keyOffset, keyLength, valueOffset)
       return home === null || partitionOf(home, spec.partitionCount) === spec.partition
     }
     mergeStateFiles(
       files,
       (hash, bytes, keyOffset, keyLength, valueOffset, valueLength) => {
-        if (isOwn(hash, bytes, keyOffset, keyLength)) operator.restore(hash, bytes, keyOffset, keyLength, bytes, valueOffset, valueLength)
+        if (!isOwn(hash, bytes, keyOffset, keyLength, valueOffset)) return
+        operator.restore(hash, bytes, keyOffset, keyLength, bytes, valueOffset, valueLength)
       },
       undefined,
       (hash, bytes, keyOffset, keyLength) => operator.holds(hash, bytes, keyOffset, keyLength),

@@ -14,6 +14,7 @@ import {
 } from '../operator/chain-state.ts'
 import { Deduplicate } from '../operator/deduplicate.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
+import type { StatefulOperator } from '../operator/stateful.ts'
 import type { ChangeChannel } from './change-channel.ts'
 import { ChangeWriter } from './change-writer.ts'
 import type { OperatorReport, TaskCommand, TaskReport, WatermarkReport } from './control-protocol.ts'
@@ -229,7 +230,7 @@ export class Task implements InputEvents {
         chain.operators[i].store.log = writer
       }
     }
-    for (const operator of chain.operators) operator.beginEpoch(policy)
+    for (const operator of chain.operators) operator.beginEpoch(lagged(policy, operator))
     output.beginEpoch(policy)
     if (policy.mode === 'realTime' && policy.evictMillis > this.#watermark) this.#flow(policy.evictMillis)
   }
@@ -248,7 +249,8 @@ export class Task implements InputEvents {
       this.#parts.state.endArrivals()
       return true
     })
-    for (const operator of this.#parts.chain.operators) this.#work.push(() => operator.finishEpoch(policy, this.#limits.cursorRows))
+    for (const operator of this.#parts.chain.operators)
+      this.#work.push(() => operator.finishEpoch(lagged(policy, operator), this.#limits.cursorRows))
     this.#work.push(() => {
       this.#seal(policy)
       return true
@@ -299,7 +301,7 @@ export class Task implements InputEvents {
   /** What a watermark has the operators do, and then the output. */
   #flowWork(millis: () => number): Work[] {
     const { chain, output } = this.#parts
-    const advance = chain.operators.map(operator => () => operator.advance(millis(), this.#limits.cursorRows))
+    const advance = chain.operators.map(operator => () => operator.advance(millis() - operator.flags.lagMillis, this.#limits.cursorRows))
     return [
       ...advance,
       () => {
@@ -419,3 +421,7 @@ export class Task implements InputEvents {
     return 'done'
   }
 }
+
+/** An epoch's policy as an operator sees it to which rows come behind the watermark. */
+const lagged = (policy: EpochPolicy, { flags: { lagMillis } }: StatefulOperator): EpochPolicy =>
+  lagMillis === 0 ? policy : { ...policy, lateMillis: policy.lateMillis - lagMillis, evictMillis: policy.evictMillis - lagMillis }

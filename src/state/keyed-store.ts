@@ -117,6 +117,22 @@ export class KeyedStore {
     this.updatedCount++
   }
 
+  /** The same for what is no row's update: progress does not count it. */
+  markMatched(handle: number): void {
+    this.markDirty(handle)
+    this.updatedCount--
+  }
+
+  /** A new entry that nobody else will know of: it is in no bucket and no list of changes, and `discard` takes it away again. */
+  insertLoose(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): number {
+    return this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
+  }
+
+  discard(handle: number): void {
+    this.index.remove(handle)
+    this.freeEntry(handle)
+  }
+
   /** The next entry of the same time bucket, 0 at the end. */
   nextOf(handle: number): number {
     const { arena } = this

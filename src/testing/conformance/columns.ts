@@ -6,6 +6,7 @@ import {
   currentTimestamp,
   floor,
   lit,
+  timestampAdd,
   timestampSeconds,
   unixSeconds,
   when,
@@ -28,7 +29,10 @@ export const typeText = (type: string): string => {
   }
 }
 
-export const columnOf = (e: Expr): Column => {
+const NO_TIMES: ReadonlySet<string> = new Set()
+
+/** `times`: the columns that are timestamps, where millis may be added to them. */
+export const columnOf = (e: Expr, times = NO_TIMES): Column => {
   if (typeof e === 'string') return col(e)
   if (e === null || typeof e === 'number' || typeof e === 'boolean') return lit(e)
   const [name, ...args] = e
@@ -39,9 +43,12 @@ export const columnOf = (e: Expr): Column => {
     const [time, size, slide, offset] = args
     return window(columnOf(time), millis(size), millis(slide), millis(offset))
   }
+  if ((name === '+' || name === '-') && typeof args[0] === 'string' && times.has(args[0])) {
+    return timestampAdd('millisecond', name === '+' ? Number(args[1]) : -Number(args[1]), args[0])
+  }
   const call = calls[name]
   if (call === undefined) throw new Error(`no function ${name} in the corpus's format`)
-  return call(...args.map(columnOf))
+  return call(...args.map(arg => columnOf(arg, times)))
 }
 
 export const millis = (n: Expr): string => `${Number(n)} milliseconds`

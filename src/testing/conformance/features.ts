@@ -113,9 +113,6 @@ const missingInPlan = (plan: Plan): string | null => {
   for (const node of nodesOf(plan)) {
     if (!operators.has(node.op)) return `operator ${node.op}`
     for (const [, { agg }] of node.aggs ?? []) if (!aggregates.has(agg)) return `aggregate ${agg}`
-    if (node.op === 'join' && node.left !== undefined && node.right !== undefined && isStream(node.left) && isStream(node.right)) {
-      return 'operator stream-stream join'
-    }
     for (const e of expressionsOf(node)) {
       const missing = missingFunction(e)
       if (missing !== null) return missing

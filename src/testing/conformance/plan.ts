@@ -48,8 +48,11 @@ export const dataFrameOf = (
         ? build(plan.input).dropDuplicatesWithinWatermark()
         : build(plan.input).dropDuplicatesWithinWatermark(plan.columns as string[])
     case 'join': {
-      const on = plan.using !== undefined ? [...plan.using] : columnOf(plan.on ?? true)
-      return build(plan.left).join(build(plan.right), on, joinTypes[plan.type ?? 'inner'])
+      const [left, right] = [build(plan.left), build(plan.right)]
+      const fields = [...left.schema.fields, ...right.schema.fields]
+      const times = new Set(fields.filter(({ type }) => type.kind === 'timestamp').map(({ name }) => name))
+      const on = plan.using !== undefined ? [...plan.using] : columnOf(plan.on ?? true, times)
+      return left.join(right, on, joinTypes[plan.type ?? 'inner'])
     }
     case 'union':
       return (plan.inputs ?? []).map(build).reduce((left, right) => left.union(right))

@@ -224,7 +224,8 @@ class StepRunner {
       engine.add(name, [columns.map(([, type]) => far(type))])
     }
     await engine.idle()
-    engine.recorder.forget(row => row.some(isFar))
+    // An outer join may leave out the times of such a row: all the rest of it is null.
+    engine.recorder.forget(row => row.some(isFar) || row.every(cell => cell === null))
   }
 
   async #expectProgress(kind: string, argument: unknown): Promise<void> {
