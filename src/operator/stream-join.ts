@@ -32,9 +32,9 @@ const RIGHT = 1
 const ROW_NUMBER: KeyColumn = { type: { kind: 'double' }, nullable: false }
 
 /**
- * Joins the rows of two streams. Every row is an entry of its own, under a number that makes it unique, the join's keys and its columns; the
- * entries of one join key are chained, a list a side (`JoinLists`). A row that comes meets the other side's list, then joins its own. A
- * checkpoint holds the entries; the lists are made anew from them.
+ * Joins the rows of two streams. Every row is an entry of its own, under a number that makes it unique, the join's keys and its columns;
+ * the entries of one join key are chained, a list a side (`JoinLists`). A row that comes meets the other side's list, then joins its own.
+ * A checkpoint holds the entries; the lists are made anew from them.
  */
 export class StreamJoin implements StatefulOperator {
   readonly operatorId: number

@@ -13,9 +13,9 @@ import { type TimeBound, timeBounds } from './time-bounds.ts'
 type SideName = 'left' | 'right'
 
 /**
- * A join of two streams. Both become one stream, whose rows say which side they are of; state keeps the rows of both sides by the keys that
- * must be equal, each for as long as a row of the other side may still come for it: until the watermark has passed its key, if event time is
- * among the keys, or the bound that the condition sets (`left.t BETWEEN right.t - 5 s AND right.t`), else for ever.
+ * A join of two streams. Both become one stream, whose rows say which side they are of; state keeps the rows of both sides by the keys
+ * that must be equal, each for as long as a row of the other side may still come for it: until the watermark has passed its key, if event
+ * time is among the keys, or the bound that the condition sets (`left.t BETWEEN right.t - 5 s AND right.t`), else for ever.
  *
  * Semantics follow Spark's StreamingSymmetricHashJoinExec: a null key equals nothing but under `<=>`; a row of a side whose rows are all
  * wanted comes out with nulls when it is let go of unmatched, or at once if it fails what the condition asks of its side alone.

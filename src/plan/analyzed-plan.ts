@@ -96,8 +96,8 @@ export type AnalyzedPlan =
     }
   | {
       /**
-       * A join of two streams. The child is their union: 0 for a row of the left or 1 for one of the right, the keys that must be equal, the
-       * columns of both sides, those of the other side null. Output: the columns of left, then those of right (leftSemi: left).
+       * A join of two streams. The child is their union: 0 for a row of the left or 1 for one of the right, the keys that must be equal,
+       * the columns of both sides, those of the other side null. Output: the columns of left, then those of right (leftSemi: left).
        */
       readonly kind: 'streamJoin'
       readonly child: AnalyzedPlan

@@ -1,9 +1,9 @@
 import type { AnalyzedPlan, JoinSide } from './analyzed-plan.ts'
 
 /**
- * How far behind the watermark, in millis, the event times of a plan's rows may be: a join of two streams by their times puts a row out when
- * its partner comes, or when none can come any more. Spark's output watermark of StreamingSymmetricHashJoinExec: the watermark less the
- * longer wait of the two sides, and less a millisecond where the bound itself still matches.
+ * How far behind the watermark, in millis, the event times of a plan's rows may be: a join of two streams by their times puts a row out
+ * when its partner comes, or when none can come any more. Spark's output watermark of StreamingSymmetricHashJoinExec: the watermark less
+ * the longer wait of the two sides, and less a millisecond where the bound itself still matches.
  */
 export const watermarkLag = (plan: AnalyzedPlan): number => {
   switch (plan.kind) {
