@@ -6,9 +6,9 @@ import { type Column, col, type DataFrame, type Row, Trigger, timestampAdd, Walk
 import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { within } from '../support/within.ts'
 
-// Goal: a join of two streams gives what the same rows give when all of them are there at once, however they come: in any mode, on any number
-// of workers, stopped and started again, with and without partners. Method: random rows of two sides against two loops of plain JavaScript.
-// No row is late, so the answer is exact.
+// Goal: a join of two streams gives what the same rows give when all of them are there at once, however they come: in any mode, on any
+// number of workers, stopped and started again, with and without partners. Method: random rows of two sides against two loops of plain
+// JavaScript. No row is late, so the answer is exact.
 
 interface Event {
   readonly id: number
