@@ -6,8 +6,8 @@ import { ManualClock, type Row, Trigger, WalkwaySession } from '../../src/index.
 import { intoList, triggers, until, withSession } from '../support/masters.ts'
 import { within } from '../support/within.ts'
 
-// Goal: rows are due by the clock, one after another without a gap, also over a restart. Method: a manual clock, of which every row is known;
-// real ones on workers.
+// Goal: rows are due by the clock, one after another without a gap, also over a restart. Method: a manual clock, of which every row is
+// known; real ones on workers.
 
 const root = mkdtempSync(join(tmpdir(), 'walkway-rate-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
