@@ -56,7 +56,7 @@ const moduleKey = (url: string, name: string): string => `${url}#${name}`
  */
 export const loadModuleFunctions = async (functions: readonly { readonly url: string; readonly name: string }[]): Promise<void> => {
   for (const { url, name } of functions) {
-    const fn = ((await import(url)) as Record<string, unknown>)[name]
+    const fn = (await load(url, name))[name]
     if (typeof fn !== 'function') throw new EngineError('UDF_NOT_FOUND', { name, url })
     modules.set(moduleKey(url, name), fn as UserFunction)
   }
@@ -187,4 +187,13 @@ const collect = (node: AnyNode, scope: Set<string>): void => {
   if (node.type === 'CatchClause' && isNode(node.param)) declare(node.param, scope)
   if (node.type === 'FunctionDeclaration' || node.type === 'FunctionExpression' || node.type === 'ArrowFunctionExpression') return
   for (const child of children(node)) collect(child, scope)
+}
+
+/** What a module exports. One that is not there, or that throws as it is loaded, has no function either; the cause says which. */
+const load = async (url: string, name: string): Promise<Record<string, unknown>> => {
+  try {
+    return (await import(url)) as Record<string, unknown>
+  } catch (error) {
+    throw new EngineError('UDF_NOT_FOUND', { name, url }, error)
+  }
 }
