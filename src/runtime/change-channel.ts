@@ -32,6 +32,8 @@ export const reportChanges = (task: string, report: (report: TaskReport) => void
  */
 export const CHANGES = 1
 export const CHANGES_HEADER_BYTES = 16
+/** How full a ring must be before the persister is woken for it. A frame never takes more than that. */
+const WAKE_FILL = 0.25
 
 /**
  * By a ring to the persister's thread; all tasks of a host share it. What the ring does not take at once waits in memory of our own, so
@@ -82,7 +84,8 @@ export class RingChanges implements ChangeChannel {
       at += length
     }
     ring.publish()
-    this.#bell.ring()
+    // A few wake-ups an epoch and not one a chunk: what is left the persister finds when it is told to finish the epoch.
+    if (ring.fillBytes() >= ring.capacity * WAKE_FILL) this.#bell.ring()
     return at
   }
 }

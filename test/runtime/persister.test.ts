@@ -117,6 +117,22 @@ describe.each(seeds(30))('seed %i', seed => {
   })
 })
 
+test('the persister is woken when a ring is a quarter full, and whenever something waits for room', () => {
+  const word = new Int32Array(new SharedArrayBuffer(4))
+  const parked = 1
+  const ring = smallRing()
+  const channel = new RingChanges(new RingWriter(ring.buffer, ring.offset), new Doorbell(word.buffer, 0))
+  word[0] = parked
+  channel.send(1, 0, new Uint8Array(150), 150)
+  expect(word[0]).toBe(parked)
+  channel.send(1, 0, new Uint8Array(150), 150)
+  expect(word[0]).not.toBe(parked)
+  channel.send(1, 0, new Uint8Array(2000), 2000)
+  word[0] = parked
+  expect(channel.flush()).toBe(false)
+  expect(word[0]).not.toBe(parked)
+})
+
 test('a folder that takes no files fails the epoch by name, and no task waits for it', () => {
   const ring = smallRing()
   const channel = channelOf(ring)
