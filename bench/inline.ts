@@ -10,22 +10,40 @@ interface Tick {
 
 const ticks: readonly Tick[] = Array.from({ length: 4096 }, (_, i) => ({ key: `key-${(i * 7919) % KEYS}`, price: (i * 31) % 100 }))
 
-/** push of an object → filter → count by key → callback, on the caller's thread; beside the same by hand. */
+/**
+ * push of an object → filter → count by key → callback, on the caller's thread; beside the same by hand, and by RxJS where that is
+ * installed (`npm install --no-save rxjs`). In CPU time of the process, which other work on the machine shifts less.
+ */
 export const inline: Benchmark = {
   name: 'inline',
   question: 'How many nanoseconds does a pushed object take through filter, keyed count and callback on the caller’s thread?',
   rounds: 5,
   warmups: 2,
-  marks: { inlineNanosPerEvent: { atMost: 150 } },
+  marks: { inlineNanosPerEvent: { atMost: 150 }, inlineAgainstRxjs: { atMost: 1 } },
   run: async size => {
     const events = size === 'full' ? 2_000_000 : 20_000
-    const [engine, byHand] = [await throughEngine(events), byHandCount(events)]
-    const wrong =
-      engine.sum === byHand.sum && engine.rows === byHand.rows
-        ? null
-        : `${engine.rows} rows, sum ${engine.sum}: expected ${byHand.rows} and ${byHand.sum}`
-    return { wrong, figures: { inlineNanosPerEvent: engine.nanos, byHandNanosPerEvent: byHand.nanos } satisfies Figures }
+    const byHand = byHandCount(events)
+    const engine = await throughEngine(events)
+    const figures: Record<string, number> = { inlineNanosPerEvent: engine.nanos, byHandNanosPerEvent: byHand.nanos }
+    const answers = [engine]
+    const rxjs = await loadRxjs()
+    if (rxjs !== null) {
+      const other = throughRxjs(rxjs, events)
+      answers.push(other)
+      figures.rxjsNanosPerEvent = other.nanos
+      figures.inlineAgainstRxjs = engine.nanos / other.nanos
+    }
+    const different = answers.find(({ rows, sum }) => rows !== byHand.rows || sum !== byHand.sum)
+    const wrong = different === undefined ? null : `${different.rows} rows, sum ${different.sum}: expected ${byHand.rows} and ${byHand.sum}`
+    return { wrong, figures: figures satisfies Figures }
   },
+}
+
+const cpuNanosPer = (events: number, work: () => void): number => {
+  const from = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(from)
+  return ((user + system) * 1000) / events
 }
 
 interface Answer {
@@ -50,11 +68,11 @@ const throughEngine = async (events: number): Promise<Answer> => {
       sum += row.n as number
     })
     .start()
-  const begun = performance.now()
-  for (let i = 0; i < events; i++) {
-    if (!stream.push(ticks[i & 4095] as unknown as Record<string, unknown>)) throw new Error('a push was refused')
-  }
-  const nanos = ((performance.now() - begun) * 1e6) / events
+  const nanos = cpuNanosPer(events, () => {
+    for (let i = 0; i < events; i++) {
+      if (!stream.push(ticks[i & 4095] as unknown as Record<string, unknown>)) throw new Error('a push was refused')
+    }
+  })
   await query.stop()
   return { rows, sum, nanos }
 }
@@ -66,13 +84,62 @@ const byHandCount = (events: number): Answer => {
     rows++
     sum += row.n
   }
-  const begun = performance.now()
-  for (let i = 0; i < events; i++) {
-    const { key, price } = ticks[i & 4095]
-    if (price < 10) continue
-    const n = (counts.get(key) ?? 0) + 1
-    counts.set(key, n)
-    callback({ key, n })
+  const nanos = cpuNanosPer(events, () => {
+    for (let i = 0; i < events; i++) {
+      const { key, price } = ticks[i & 4095]
+      if (price < 10) continue
+      const n = (counts.get(key) ?? 0) + 1
+      counts.set(key, n)
+      callback({ key, n })
+    }
+  })
+  return { rows, sum, nanos }
+}
+
+type Operator = (source: Observable) => Observable
+interface Observable {
+  readonly key: string
+  pipe(...operators: readonly Operator[]): Observable
+  subscribe(next: (row: { key: string; n: number }) => void): unknown
+}
+/** What is used of RxJS; it is no dependency of ours. */
+interface Rxjs {
+  readonly Subject: new () => Observable & { next(value: Tick): void }
+  filter(test: (tick: Tick) => boolean): Operator
+  groupBy(key: (tick: Tick) => string): Operator
+  mergeMap(each: (group: Observable) => Observable): Operator
+  scan(add: (count: number) => number, start: number): Operator
+  map(make: (count: number) => { key: string; n: number }): Operator
+}
+
+const loadRxjs = async (): Promise<Rxjs | null> => {
+  try {
+    return (await import(process.env.WALKWAY_RXJS ?? 'rxjs')) as Rxjs
+  } catch {
+    return null
   }
-  return { rows, sum, nanos: ((performance.now() - begun) * 1e6) / events }
+}
+
+const throughRxjs = ({ Subject, filter, groupBy, mergeMap, scan, map }: Rxjs, events: number): Answer => {
+  let [rows, sum] = [0, 0]
+  const subject = new Subject()
+  subject
+    .pipe(
+      filter(({ price }) => price >= 10),
+      groupBy(({ key }) => key),
+      mergeMap(group =>
+        group.pipe(
+          scan(n => n + 1, 0),
+          map(n => ({ key: group.key, n })),
+        ),
+      ),
+    )
+    .subscribe(row => {
+      rows++
+      sum += row.n
+    })
+  const nanos = cpuNanosPer(events, () => {
+    for (let i = 0; i < events; i++) subject.next(ticks[i & 4095])
+  })
+  return { rows, sum, nanos }
 }

@@ -1,3 +1,4 @@
+import { emptyArray } from '../base/empty-array.ts'
 import { EngineError } from '../base/errors.ts'
 import type { ObjectReader, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
@@ -76,7 +77,7 @@ export class QueueReader implements ObjectReader {
     const n = Math.min(queue.rows.length, most)
     if (n <= 0) return 0
     for (let i = 0; i < n; i++) out.push(queue.rows[i])
-    if (n === queue.rows.length) queue.rows.length = 0
+    if (n === queue.rows.length) emptyArray(queue.rows)
     else queue.rows.splice(0, n)
     queue.readCount += n
     queue.taken()

@@ -23,6 +23,7 @@ export class LatencyMeter {
   #head = 0
   #tail = 0
   #offered = 0
+  #acknowledged = 0
 
   constructor(processing: Histogram, endToEnd: Histogram, state: ChainState, clock: () => number) {
     this.processing = processing
@@ -42,13 +43,18 @@ export class LatencyMeter {
       const arrival = this.#arrivals[this.#fresh]
       if (arrival > 0) this.processing.recordCount(Math.max(0, now - arrival), this.#counts[this.#fresh])
     }
+    // A sink that is done with a row when it has got it: one look at the clock does for both.
+    this.#settleAt(now)
   }
 
   /** Rows below `acknowledged` are done. The clock is read only if some are. */
   settle(_offered: number, acknowledged: number): void {
-    if (this.#head === this.#fresh || this.#ends[this.#head] > acknowledged) return
-    const now = this.#clock()
-    while (this.#head !== this.#fresh && this.#ends[this.#head] <= acknowledged) {
+    this.#acknowledged = acknowledged
+    if (this.#head !== this.#fresh && this.#ends[this.#head] <= acknowledged) this.#settleAt(this.#clock())
+  }
+
+  #settleAt(now: number): void {
+    while (this.#head !== this.#fresh && this.#ends[this.#head] <= this.#acknowledged) {
       const arrival = this.#arrivals[this.#head]
       if (arrival > 0) this.endToEnd.recordCount(Math.max(0, now - arrival), this.#counts[this.#head])
       this.#head = (this.#head + 1) % this.#ends.length

@@ -1,4 +1,5 @@
 import type { RingReader } from 'native-free-buffers'
+import { emptyArray } from '../base/empty-array.ts'
 import type { ObjectReader, RecordReader, SourceOffset, SourceReader, Ticket } from '../connector/connector.ts'
 import type { CompiledChain } from '../operator/chain.ts'
 import { ARRIVAL, type ChainState } from '../operator/chain-state.ts'
@@ -260,7 +261,7 @@ export class SourceInput implements TaskInput {
     this.#nextRow = chain.runObjects(this.#rows, from, this.#rows.length)
     const n = this.#nextRow - from
     if (this.#nextRow === this.#rows.length) {
-      this.#rows.length = 0
+      emptyArray(this.#rows)
       this.#nextRow = 0
     }
     return n

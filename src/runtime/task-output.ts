@@ -1,3 +1,4 @@
+import { emptyArray } from '../base/empty-array.ts'
 import type { ObjectWriterSink, RecordWriterSink, SinkToken, Ticket } from '../connector/connector.ts'
 import { ARRIVAL, type ChainState } from '../operator/chain-state.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
@@ -159,7 +160,7 @@ export class ObjectSinkOutput extends SinkOutput<ObjectWriterSink> {
   offerAll(): void {
     while (this.#head < this.#backlog.length && this.sink.offer(this.#backlog[this.#head])) this.#head++
     if (this.#head < this.#backlog.length) return
-    this.#backlog.length = 0
+    emptyArray(this.#backlog)
     this.#head = 0
   }
 }
