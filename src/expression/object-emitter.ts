@@ -3,6 +3,7 @@ import { dateOf, decimalText, timestampOf } from '../record/user-value.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { asText, scalarCode } from './convert.ts'
 import { emitUserLong } from './long-words.ts'
+import { TextCache } from './text-cache.ts'
 import type { Value } from './value.ts'
 
 /** An object literal with the row as the user sees it; may emit statements that it needs. */
@@ -25,8 +26,11 @@ const present = (cg: CodeBuilder, value: Value): string => {
   switch (type.kind) {
     case 'null':
       return 'null'
-    case 'string':
-      return asText(cg, value)
+    case 'string': {
+      if (value.form !== 'bytes') return asText(cg, value)
+      const decoded = `${cg.constant(new TextCache())}.decode(${value.buffer}, ${value.offset}, ${value.length})`
+      return value.text === undefined ? decoded : `(${value.text} ?? ${decoded})`
+    }
     case 'long':
       return emitUserLong(cg, scalarCode(value))
     case 'decimal':

@@ -4,6 +4,7 @@ import type { CodeBuilder } from './code-builder.ts'
 import { asBytes, scalarCode } from './convert.ts'
 import type { Bound } from './expression.ts'
 import { hashCodes } from './hash-code.ts'
+import { BytesSet, IntegerSet } from './literal-set.ts'
 import { anyNull, scalarUnlessNull } from './null-safe.ts'
 import { stringCodes } from './string-code.ts'
 import { timeCodes } from './time-code.ts'
@@ -75,6 +76,36 @@ const comparisons = Object.fromEntries(
   ]),
 )
 
+const IN_TESTS_MOST = 32
+
+/** From here on a hash table is sooner than comparing with each. */
+const HASHED_LEAST = 12
+
+/** A look-up in a table of literals, if the list is long and nothing else; null otherwise. */
+const inLiterals = (cg: CodeBuilder, list: readonly Bound[], value: Value): string | null => {
+  if (list.length < HASHED_LEAST) return null
+  const values: unknown[] = []
+  for (const item of list) {
+    if (item.kind !== 'literal') return null
+    if (item.value !== null) values.push(item.value)
+  }
+  switch (value.type.kind) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'date':
+      return `${cg.constant(new IntegerSet(values.map(Number)))}.has(${scalarCode(value)})`
+    case 'string':
+    case 'binary': {
+      const { buffer, offset, length } = asBytes(cg, value)
+      const known = values.map(each => (each instanceof Uint8Array ? each : new TextEncoder().encode(String(each))))
+      return `${cg.constant(new BytesSet(known))}.has(${buffer}, ${offset}, ${length})`
+    }
+    default:
+      return null
+  }
+}
+
 const local = (cg: CodeBuilder, code: string): Value => {
   const value = cg.fresh('v')
   cg.line(`const ${value} = ${code}`)
@@ -99,11 +130,19 @@ export const scalarCodes: Readonly<Record<string, ScalarCode>> = {
     code: `(!${value.isNull} && ${scalarCode(value)} !== ${scalarCode(value)})`,
   }),
   // Null if the value is null, or if it equals nothing but the list holds a null.
-  in: (cg, _node, [value, ...list]) => {
+  in: (cg, node, [value, ...list]) => {
     const found = cg.fresh('v')
-    cg.line(
-      `let ${found} = ${list.map(item => (item.isNull === 'true' ? 'false' : `(!${item.isNull} && ${compare(cg, '=', value, item)})`)).join(' || ') || 'false'}`,
-    )
+    const known = inLiterals(cg, node.args.slice(1), value)
+    if (known !== null) {
+      cg.line(`const ${found} = !${value.isNull} && ${known}`)
+    } else {
+      const tests = list.map(item => (item.isNull === 'true' ? 'false' : `(!${item.isNull} && ${compare(cg, '=', value, item)})`))
+      // A few at a time: what is one statement stays in one function, however large.
+      cg.line(`let ${found} = ${tests.slice(0, IN_TESTS_MOST).join(' || ') || 'false'}`)
+      for (let i = IN_TESTS_MOST; i < tests.length; i += IN_TESTS_MOST) {
+        cg.line(`${found} = ${found} || ${tests.slice(i, i + IN_TESTS_MOST).join(' || ')}`)
+      }
+    }
     const listNull = anyNull(list)
     const isNull = cg.fresh('nul')
     cg.line(`const ${isNull} = ${value.isNull} || (!${found} && ${listNull})`)

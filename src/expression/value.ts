@@ -31,6 +31,8 @@ export type Value =
        * read: then copies go by words. Whoever makes another offset or buffer of a value must leave it out.
        */
       readonly words?: string
+      /** An expression for the same as a JS string, where somebody may have it already; null where not. */
+      readonly text?: string
     }
   | { readonly form: 'text'; readonly type: DataType; readonly isNull: string; readonly code: string }
   | { readonly form: 'struct'; readonly type: DataType; readonly isNull: string; readonly fields: readonly Value[] }

@@ -52,6 +52,8 @@ export class Aggregate implements GroupOperator {
   }
   /** True while the output takes no more; the task sets it. */
   readonly #isFull: () => boolean
+  /** While a row emits its group: keys of it that were JS strings, so that they need not be made of bytes again. Else empty. */
+  readonly #texts: string[]
   #cursor = 0
   #scan: { next(): number } | null = null
   #chain = 0
@@ -61,6 +63,7 @@ export class Aggregate implements GroupOperator {
     this.operatorId = spec.operatorId
     this.#spec = spec
     this.#stateKeys = spec.keys.length === 0 ? [ONLY_GROUP] : spec.keys
+    this.#texts = this.#stateKeys.map(() => '')
     this.#outputMode = outputMode
     this.#isFull = isFull
     this.layout = layoutAggregates(spec.aggregates)
@@ -94,7 +97,14 @@ export class Aggregate implements GroupOperator {
       emitUpdate(cg, slot, value, entry, store)
       if (condition !== null) cg.close()
     }
-    cg.line(`if (${burst.perRow}) ${cg.constant(this)}.emit(${handle})`)
+    const texts = values.flatMap((value, i) =>
+      value.form === 'text' ? [{ cell: `${cg.constant(this.#texts)}[${i}]`, code: value.code }] : [],
+    )
+    cg.open(`if (${burst.perRow}) {`)
+    for (const { cell, code } of texts) cg.line(`${cell} = ${code}`)
+    cg.line(`${cg.constant(this)}.emit(${handle})`)
+    for (const { cell } of texts) cg.line(`${cell} = ''`)
+    cg.close()
   }
 
   /** Generates the function that sends one group on: keys and results, read in place. */
@@ -103,7 +113,13 @@ export class Aggregate implements GroupOperator {
     const types = this.#stateKeys.map(({ type, nullable }) => ({ type, nullable }))
     const entry = emitEntry(c, this.store, handle, null)
     const keys = keyAccessor(cg, types, { u8: entry.u8, i32: entry.i32, f64: entry.f64, i64: entry.i64 }, `(${entry.at} + ${KEY_OFFSET})`)
-    const values: Value[] = this.#spec.keys.map((_, i) => keys.column(i))
+    const values: Value[] = this.#spec.keys.map((_, i) => {
+      const value = keys.column(i)
+      if (value.form !== 'bytes' || value.type.kind !== 'string') return value
+      // As long as its bytes, a text is ASCII, and so the same in every respect.
+      const text = `${cg.constant(this.#texts)}[${i}]`
+      return { ...value, text: `(${text}.length === ${value.length} ? ${text} : null)` }
+    })
     for (const slot of this.layout.slots) values.push(emitFinish(cg, slot, entry as EntryNames, this.store))
     next(valuesAccessor(values), 'return')
   }

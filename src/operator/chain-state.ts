@@ -64,6 +64,11 @@ export class ChainState {
     if (micros < registers[EARLIEST]) registers[EARLIEST] = micros
   }
 
+  /** A row whose latency is not measured: one of many that came one by one. */
+  arriveUnmeasured(): void {
+    this.registers[ARRIVAL] = 0
+  }
+
   /**
    * All rows of the epoch are in. What is put out from now on, until the next row comes, was held back for the epoch's end, and counts as
    * having arrived with the oldest row of the epoch; in an epoch without rows, of the last one that had some.

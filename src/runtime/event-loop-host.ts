@@ -63,7 +63,9 @@ export class EventLoopHost {
    */
   readonly runNow = (): void => {
     if (this.#stopped || this.#isStepping) return
-    for (let round = 0; round < MOST_ROUNDS; round++) if (!this.#stepAll()) return
+    // Where there is but one task, what it has not done is known without a second look.
+    const only = this.tasks.length === 1 ? this.tasks[0] : null
+    for (let round = 0; round < MOST_ROUNDS; round++) if (!this.#stepAll() || only?.hasMore === false) return
     this.wake()
   }
 

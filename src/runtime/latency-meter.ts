@@ -16,7 +16,7 @@ export class LatencyMeter {
   readonly endToEnd: Histogram
   readonly #clock: () => number
   readonly #state: ChainState
-  /** Runs not yet acknowledged: the count of rows at which the run ends, and its arrival. */
+  /** Runs not yet acknowledged: the count of rows at which the run ends, and its arrival. A power of two of them, so that a mask does. */
   #ends: Float64Array = new Float64Array(1024)
   #arrivals: Float64Array = new Float64Array(1024)
   #counts: Float64Array = new Float64Array(1024)
@@ -38,10 +38,12 @@ export class LatencyMeter {
     const { registers } = this.#state
     if (registers[RUN_COUNT] > 0) this.#closeRun()
     if (this.#fresh === this.#tail) return
-    const now = this.#clock()
-    for (; this.#fresh !== this.#tail; this.#fresh = (this.#fresh + 1) % this.#ends.length) {
+    let now = 0
+    for (; this.#fresh !== this.#tail; this.#fresh = (this.#fresh + 1) & (this.#ends.length - 1)) {
       const arrival = this.#arrivals[this.#fresh]
-      if (arrival > 0) this.processing.recordCount(Math.max(0, now - arrival), this.#counts[this.#fresh])
+      if (arrival === 0) continue
+      if (now === 0) now = this.#clock()
+      this.processing.recordCount(Math.max(0, now - arrival), this.#counts[this.#fresh])
     }
     // A sink that is done with a row when it has got it: one look at the clock does for both.
     this.#settleAt(now)
@@ -50,14 +52,19 @@ export class LatencyMeter {
   /** Rows below `acknowledged` are done. The clock is read only if some are. */
   settle(_offered: number, acknowledged: number): void {
     this.#acknowledged = acknowledged
-    if (this.#head !== this.#fresh && this.#ends[this.#head] <= acknowledged) this.#settleAt(this.#clock())
+    this.#settleAt(0)
   }
 
-  #settleAt(now: number): void {
+  /** `now`: the time, if somebody has looked; 0 otherwise. */
+  #settleAt(time: number): void {
+    let now = time
     while (this.#head !== this.#fresh && this.#ends[this.#head] <= this.#acknowledged) {
       const arrival = this.#arrivals[this.#head]
-      if (arrival > 0) this.endToEnd.recordCount(Math.max(0, now - arrival), this.#counts[this.#head])
-      this.#head = (this.#head + 1) % this.#ends.length
+      if (arrival > 0) {
+        if (now === 0) now = this.#clock()
+        this.endToEnd.recordCount(Math.max(0, now - arrival), this.#counts[this.#head])
+      }
+      this.#head = (this.#head + 1) & (this.#ends.length - 1)
     }
   }
 
@@ -69,12 +76,12 @@ export class LatencyMeter {
     registers[RUN_COUNT] = 0
     if (count === 0) return
     this.#offered += count
-    const next = (this.#tail + 1) % this.#ends.length
+    const next = (this.#tail + 1) & (this.#ends.length - 1)
     if (next === this.#head) this.#grow()
     this.#ends[this.#tail] = this.#offered
     this.#arrivals[this.#tail] = registers[RUN_START]
     this.#counts[this.#tail] = count
-    this.#tail = (this.#tail + 1) % this.#ends.length
+    this.#tail = (this.#tail + 1) & (this.#ends.length - 1)
     registers[RUN_START] = registers[ARRIVAL]
   }
 

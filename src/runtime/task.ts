@@ -127,6 +127,12 @@ export class Task implements InputEvents {
     )
   }
 
+  /** True if another step would go on with what is here; false may mean that only a step can tell. */
+  get hasMore(): boolean {
+    const { input, state } = this.#parts
+    return this.#work.length > 0 || this.#sealing !== null || state.outputFull || input.backlog() > 0
+  }
+
   command(command: TaskCommand): void {
     const { input } = this.#parts
     if (!(input instanceof SourceInput)) throw new Error(`task ${this.id} reads no source`)
