@@ -1,7 +1,9 @@
-import { coalesce, col, count, currentTimestamp, type DataFrame, lit, max, type Row, window } from 'walkway'
+import { coalesce, col, count, currentTimestamp, type DataFrame, lit, max, type Row, timestampAdd, window, windowTime } from 'walkway'
 import { AUCTION, BID, PERSON } from './generator.ts'
 
 export interface NexmarkQuery {
+  /** How often it reads the stream: a join of two of its parts reads it twice. */
+  readonly reads: number
   /** From the mixed stream to the query's rows. */
   readonly build: (events: DataFrame) => DataFrame
   /** A row as GENERATOR.md hashes it. */
@@ -14,27 +16,66 @@ export interface NexmarkQuery {
 export const CHECKED = 100_000
 
 const bids = (events: DataFrame): DataFrame => events.filter(col('event_type').equalTo(BID))
+/** The watermark is that of the whole stream, whatever a query keeps of it. */
 const late = (events: DataFrame): DataFrame => events.withWatermark('date_time', '4 seconds')
 const millis = (value: unknown): number => (value as Date).getTime()
 
 export const queries: Readonly<Record<string, NexmarkQuery>> = {
   q0: {
+    reads: 1,
     build: events => bids(events).select('auction', 'bidder', 'price', 'date_time', 'extra'),
     line: row => `${row.auction}|${row.bidder}|${row.price}|${millis(row.date_time)}|${row.extra}`,
     answer: { rows: 92_000, checksum: 'ceda69e3' },
   },
   q1: {
+    reads: 1,
     build: events => bids(events).select('auction', 'bidder', lit(0.908).multiply(col('price')).alias('price'), 'date_time', 'extra'),
     line: row => `${row.auction}|${row.bidder}|${Math.round((row.price as number) * 1000)}|${millis(row.date_time)}|${row.extra}`,
     answer: { rows: 92_000, checksum: '5e0a1611' },
   },
   q2: {
+    reads: 1,
     build: events => bids(events).filter(col('auction').mod(123).equalTo(0)).select('auction', 'price'),
     line: row => `${row.auction}|${row.price}`,
     answer: { rows: 354, checksum: '88917ce0' },
   },
-  // A person is one row of a window and its auctions are others, so a group by who it is joins them.
+  q5: {
+    reads: 2,
+    build: events => {
+      const counted = bids(late(events))
+        .groupBy('auction', window(col('date_time'), '10 seconds', '2 seconds'))
+        .agg(count('*').alias('num'))
+      const most = counted.groupBy(col('window').alias('mostWindow')).agg(max('num').alias('maxn'))
+      return counted
+        .join(
+          most,
+          col('window')
+            .equalTo(col('mostWindow'))
+            .and(col('num').geq(col('maxn'))),
+        )
+        .select('auction', 'num')
+    },
+    line: row => `${row.auction}|${row.num}`,
+    answer: { rows: 9, checksum: '46f9e861' },
+  },
+  q7: {
+    reads: 2,
+    build: events => {
+      const bid = bids(late(events)).select('auction', 'price', 'bidder', 'date_time', 'extra')
+      // The time of a window is a microsecond before its end.
+      const best = bid
+        .groupBy(window(col('date_time'), '10 seconds').alias('tumble'))
+        .agg(max('price').alias('maxprice'))
+        .select('maxprice', windowTime('tumble').alias('last'))
+      const inWindow = col('date_time').between(timestampAdd('MICROSECOND', 1 - 10_000_000, 'last'), timestampAdd('MICROSECOND', 1, 'last'))
+      return bid.join(best, col('price').equalTo(col('maxprice')).and(inWindow)).select('auction', 'price', 'bidder', 'date_time', 'extra')
+    },
+    line: row => `${row.auction}|${row.price}|${row.bidder}|${millis(row.date_time)}|${row.extra}`,
+    answer: { rows: 1, checksum: '53d6cd62' },
+  },
+  // A join of two groups with the same key and window is one group of the rows of both, which reads the stream once.
   q8: {
+    reads: 1,
     build: events =>
       late(events)
         .filter(col('event_type').isin(PERSON, AUCTION))
@@ -46,6 +87,7 @@ export const queries: Readonly<Record<string, NexmarkQuery>> = {
     answer: { rows: 972, checksum: 'bdf7c4dd' },
   },
   q12: {
+    reads: 1,
     build: events =>
       bids(events)
         .select('bidder', currentTimestamp().alias('now'))
