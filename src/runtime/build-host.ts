@@ -34,7 +34,13 @@ const buildTasks = (spec: HostSpec, report: Report, clock: Clock, hooks: Hooks):
     spec.changes === null
       ? null
       : new RingChanges(new RingWriter(spec.changes.buffer, spec.changes.offset), bellOf(spec.bells, spec.changes.bell))
-  const built = spec.tasks.map(task => buildTask(task, spec, { clock, tables, report, changes, ...hooks, restore: restoreTask }))
+  const built: ReturnType<typeof buildTask>[] = []
+  try {
+    for (const task of spec.tasks) built.push(buildTask(task, spec, { clock, tables, report, changes, ...hooks, restore: restoreTask }))
+  } catch (error) {
+    for (const { task } of built) task.abandon()
+    throw error
+  }
   return {
     tasks: built.map(({ task }) => task),
     bell: bellOf(spec.bells, spec.host),

@@ -35,12 +35,27 @@ export interface TaskEnvironment {
   readonly restore: (task: TaskSpec, chain: CompiledChain) => void
 }
 
-/** Turns a task's plain description into a running state machine on this thread. Throws EngineErrors for what cannot be built. */
-export const buildTask = (
-  spec: TaskSpec,
-  host: HostSpec,
-  environment: TaskEnvironment,
-): { task: Task; sources: readonly string[]; timed: boolean } => {
+interface BuiltTask {
+  readonly task: Task
+  readonly sources: readonly string[]
+  readonly timed: boolean
+}
+
+/**
+ * Turns a task's plain description into a running state machine on this thread. Throws EngineErrors for what cannot be built; source and
+ * sink are closed then.
+ */
+export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment): BuiltTask => {
+  const opened: { close(): unknown }[] = []
+  try {
+    return build(spec, host, environment, opened)
+  } catch (error) {
+    for (const part of opened) part.close()
+    throw error
+  }
+}
+
+const build = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment, opened: { close(): unknown }[]): BuiltTask => {
   const watermarks = spec.ops.filter(op => op.kind === 'watermark')
   const state = new ChainState(watermarks.length, environment.clock, spec.partition)
   const outputLayout = RowLayout.of(spec.outputSchema)
@@ -68,6 +83,7 @@ export const buildTask = (
       clock: environment.clock,
       attempt,
     })
+    opened.push(sink)
     sink.onReady?.(environment.wake, environment.runSlice)
     opening.push(sink.open())
     const offsets = host.meters[spec.id]
@@ -114,6 +130,7 @@ export const buildTask = (
       clock: environment.clock,
       metadataFolder,
     })
+    opened.push(reader)
     // A source that cannot tell when it has rows must be asked.
     if (reader.onReady === undefined) timed = true
     else if (reader.rows === 'objects') reader.onReady(environment.runNow)
