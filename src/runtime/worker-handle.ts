@@ -47,6 +47,9 @@ export class WorkerPool {
       // What a query prints, and what it was started with, is the caller's.
       env: process.env as Record<string, string>,
     })
+    // A thread that has died is not replaced, its whole attempt is: Piscina would start others in its place, even in a pool that has been
+    // destroyed if the thread's exit comes late, and nobody would ever end those.
+    this.#pool.options.minThreads = 0
   }
 
   /** Operating-system and Node thread ids, for tests that kill one. */

@@ -79,10 +79,11 @@ test.each(SEEDS.map(seed => ({ seed, ...modes[seed % modes.length] })))(
     for (let death = 0; death < DEATHS; death++) {
       await sleep(random.below(80))
       const victim = random.pick([...workers])
+      const state = `thread ${victim.threadId} of ${[...workers].map(worker => worker.threadId)}`
       const begun = performance.now()
       const back = timeBack(query, begun)
       await victim.terminate()
-      times.push(await within(back, stateOf(query)))
+      times.push(await within(back, () => `${state}: ${stateOf(query)()} ${query.lastProgress?.batchId}`))
     }
     while (next < files.length) await sleep(5)
     clearInterval(feed)
@@ -109,6 +110,9 @@ test.each([
   await within(query.processAllAvailable(), stateOf(query))
   await within(query.stop(), stateOf(query))
   expect(query.exception).toBeNull()
+  // Nothing has taken the dead one's place and is left over.
+  for (let i = 0; i < 1000 && workers.size > 0; i++) await sleep(5)
+  expect(workers.size).toBe(0)
   // The order has been carried out.
   expect(readFileSync(order, 'utf8')).toBe(`${how} 0`)
   expect(await visibleCounts(folders.output)).toEqual(expectedCounts(files))
