@@ -64,7 +64,7 @@ export class EpochCycle {
           if (!(await this.#microBatch(null, false)) && control.inputEnded) return
           onState('Waiting for next trigger')
           if (trigger.intervalMillis > 0) await control.pauseUntilNext(trigger.intervalMillis)
-          else if (!log.watermarkMoved) await control.pauseUnder(trigger, POLLING_MILLIS)
+          else if (!log.hasDueWork(trigger)) await control.pauseUnder(trigger, POLLING_MILLIS)
           break
         case 'realTime':
           if (log.replay !== null) await this.#microBatch(null, false)

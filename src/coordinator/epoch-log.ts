@@ -84,11 +84,6 @@ export class EpochLog {
     return this.#policyOfWatermarks
   }
 
-  /** True if the last epoch moved the watermark. */
-  get watermarkMoved(): boolean {
-    return this.#watermarkMoved
-  }
-
   sourceFolder(sourceId: string): string | null {
     return this.#folder?.sourceFolder(sourceId) ?? null
   }

@@ -85,7 +85,8 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
     delays: new Map(ops.flatMap(op => (op.kind === 'watermark' ? [[op.watermarkId, op.delayMicros / 1000] as const] : []))),
     isTimed: ops.some(
       op =>
-        (op.kind === 'aggregate' && op.eventTimeKey !== null) ||
+        // What is complete says everything again each time, and lets go of nothing.
+        (op.kind === 'aggregate' && op.eventTimeKey !== null && outputMode !== 'complete') ||
         (op.kind === 'deduplicate' && (op.eventTimeKey !== null || op.expiry !== null)) ||
         (op.kind === 'streamJoin' && (op.timeKey !== null || op.left.bounds.length + op.right.bounds.length > 0)),
     ),
