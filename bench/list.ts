@@ -7,6 +7,7 @@ import { inline } from './inline.ts'
 import { json } from './json.ts'
 import type { Benchmark } from './kit/benchmark.ts'
 import { nexmark } from './nexmark.ts'
+import { peers } from './peers.ts'
 import { slidingCount } from './sliding-count.ts'
 import { startup } from './startup.ts'
 import { wide } from './wide.ts'
@@ -24,4 +25,5 @@ export const benchmarks: readonly Benchmark[] = [
   json,
   startup,
   nexmark,
+  peers,
 ]
