@@ -18,6 +18,8 @@ const {
   WALKWAY_STATE_KEYS = '1600000',
   WALKWAY_SWITCHES = '1000',
   WALKWAY_TRANSFERS = '10000000',
+  WALKWAY_FLAT_SECONDS = '600',
+  WALKWAY_FLAT_RATE = '500000',
 } = process.env
 const settings = {
   WALKWAY_SEEDS,
@@ -27,6 +29,8 @@ const settings = {
   WALKWAY_STATE_KEYS,
   WALKWAY_SWITCHES,
   WALKWAY_TRANSFERS,
+  WALKWAY_FLAT_SECONDS,
+  WALKWAY_FLAT_RATE,
 }
 
 const files = execFileSync('git', ['ls-files', 'test'], { cwd: ROOT, encoding: 'utf8' })
