@@ -5,6 +5,7 @@ export { HISTOGRAM_BYTES, Histogram, type LatencySnapshot } from './histogram.ts
 export { IdleStrategy, type IdleStrategyName } from './idle.ts'
 export { ENTRY_KEY_OFFSET, KeyIndex } from './key-index.ts'
 export { DATA, FRAGMENT, FRAME_HEADER_BYTES, MAX_RECORD_BYTES } from './layout.ts'
+export { collectDropped, dropBytes } from './memory.ts'
 export { Region } from './region.ts'
 export { initRing, type LargeFrame, RecordTooLargeError, type RingOptions, RingReader, RingWriter, ringBytes } from './ring.ts'
 export { type Views, viewsOf } from './views.ts'

@@ -10,12 +10,28 @@ const DROPPED_BYTES_PER_HINT = 32 * 2 ** 20
 /** What V8 needs to see to start a full collection by itself. It is never touched, so it is no memory, only an address range. */
 const HINT_BYTES = 64 * 2 ** 20
 
+/** One more hint ends the collection that another has started; and what was still in use then may be free after one more. */
+const HINTS_TO_FOLLOW = 2
+
 let droppedBytes = 0
+let hintsOwed = 0
 
 /** Tells that nothing refers to so many bytes any more. Now and then that starts a collection, in the background for the most part. */
 export const dropBytes = (bytes: number): void => {
   droppedBytes += bytes
   if (droppedBytes < DROPPED_BYTES_PER_HINT) return
   droppedBytes = 0
+  hintsOwed = HINTS_TO_FOLLOW
+  new ArrayBuffer(HINT_BYTES)
+}
+
+/**
+ * To be called now and then by a thread that never returns to its event loop. V8 ends a collection that it has started in a task of the
+ * event loop, or when it comes under pressure again: a thread that waits on a futex and makes no garbage would keep dropped memory for
+ * ever. Does nothing when nothing has been dropped; else it may take the milliseconds of a collection.
+ */
+export const collectDropped = (): void => {
+  if (hintsOwed === 0) return
+  hintsOwed--
   new ArrayBuffer(HINT_BYTES)
 }

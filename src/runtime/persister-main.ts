@@ -1,4 +1,5 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { collectDropped } from 'native-free-buffers'
 import { bellOf } from './bells.ts'
 import { Persister, type PersisterCommand, type PersisterReply, type PersisterSpec } from './persister.ts'
 
@@ -29,7 +30,11 @@ export default ({ port, spec }: PersisterStart): void => {
     return progressed || isStopped
   }
   try {
-    while (!isStopped) if (!turn()) bell.park(SLEEP_MILLIS, turn)
+    while (!isStopped) {
+      if (turn()) continue
+      collectDropped()
+      bell.park(SLEEP_MILLIS, turn)
+    }
   } finally {
     persister.close()
     port.close()

@@ -1,3 +1,4 @@
+import { collectDropped } from 'native-free-buffers'
 import { errorToWire } from '../base/errors.ts'
 import type { SourceOffset, Ticket } from '../connector/connector.ts'
 import type { CompiledChain } from '../operator/chain.ts'
@@ -346,6 +347,7 @@ export class Task implements InputEvents {
     this.#policy = null
     input.release()
     if (changes === null || chain.operators.length === 0) this.#sealSlice(this.#limits.sealRows)
+    collectDropped()
   }
 
   /** A cursor: true once the epoch before is written. */

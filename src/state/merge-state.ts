@@ -1,4 +1,4 @@
-import { Arena, KeyIndex } from 'native-free-buffers'
+import { Arena, dropBytes, KeyIndex } from 'native-free-buffers'
 import type { ChangeVisitor } from './change-record.ts'
 import { type StateFile, visitStateFile } from './state-file.ts'
 
@@ -59,4 +59,5 @@ export const mergeStateFiles = (
     }
     visitStateFile(path, file, visitor, look)
   }
+  dropBytes(files.reduce((sum, { file }) => sum + file.bytes, arena.reservedBytes + seen.reservedBytes))
 }
