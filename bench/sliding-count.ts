@@ -1,4 +1,4 @@
-import { col, count, type DataFrame, window } from 'walkway'
+import { col, count, type DataFrame, Trigger, window } from 'walkway'
 import { EVENTS, FIRST_MICROS, keyAt } from './engine/events.ts'
 import { measureThroughput, sessionOf } from './engine/throughput.ts'
 import type { Benchmark } from './kit/benchmark.ts'
@@ -38,21 +38,37 @@ export const slidingCount: Benchmark = {
 
 /** All windows of the first events that are over, against a plain loop. */
 const checkCounts = async (): Promise<string | null> => {
-  const [events, keys] = [1_200_000, 10]
-  const expected = new Map<string, number>()
+  const [events, keys] = [1_250_000, 10]
+  // Counts by the number of the window and the key.
+  const expected = new Map<number, number>()
+  const nameOf = (startMicros: number, key: number): number => (startMicros / SLIDE_MICROS) * keys + key
+  // The last event's time is the watermark, and what ends then is over.
+  const lastEnd = Math.floor((FIRST_MICROS + events - 1) / SLIDE_MICROS) * SLIDE_MICROS
   for (let id = 0; id < events; id++) {
     const time = FIRST_MICROS + id
     for (let start = time - (time % SLIDE_MICROS); start > time - SIZE_MICROS; start -= SLIDE_MICROS) {
-      const name = `${start / 1000}/${keyAt(id, keys)}`
+      if (start + SIZE_MICROS > lastEnd) continue
+      const name = nameOf(start, keyAt(id, keys))
       expected.set(name, (expected.get(name) ?? 0) + 1)
     }
   }
-  const frame = sessionOf('local[1]').read.format(EVENTS).options({ keys, count: events }).load()
-  const rows = await query(frame).collect()
-  if (rows.length !== expected.size) return `${rows.length} windows: expected ${expected.size}`
-  for (const { window: bounds, key, n } of rows) {
-    const name = `${(bounds as { start: Date }).start.getTime()}/${key}`
-    if (expected.get(name) !== n) return `window ${name} counts ${n}: expected ${expected.get(name)}`
+  const got = new Map<number, number>()
+  let doubled = 0
+  const running = await query(sessionOf('local[1]').readStream.format(EVENTS).options({ keys, count: events }).load())
+    .writeStream.outputMode('append')
+    .trigger(Trigger.realTime('100 milliseconds'))
+    .foreach(({ window: bounds, key, n }) => {
+      const name = nameOf((bounds as { start: Date }).start.getTime() * 1000, key as number)
+      if (got.has(name)) doubled++
+      got.set(name, n as number)
+    })
+    .start()
+  while (running.recentProgress.reduce((rows, { numInputRows }) => rows + numInputRows, 0) < events) {
+    if (running.exception !== null) throw running.exception
+    await new Promise(resolve => setTimeout(resolve, 20))
   }
+  await running.stop()
+  if (got.size !== expected.size || doubled > 0) return `${got.size} windows, ${doubled} of them twice: expected ${expected.size}`
+  for (const [name, n] of expected) if (got.get(name) !== n) return `window ${name} counts ${got.get(name)}: expected ${n}`
   return null
 }

@@ -14,16 +14,14 @@ import {
 
 /**
  * A key a row, none twice, at a fixed rate by the clock (open loop), all in one day of event time; then, once `keys` are there, nothing
- * more, or with `closes` rows of two days later, over few keys: they close the day, and all that was kept of it goes. Registers itself, also
- * on workers.
+ * more, or with `closes` rows of two days later, which the query filters out once its watermark has seen them: all that was kept of the
+ * day goes. Registers itself, also on workers.
  */
 export const GROWING_KEYS = 'bench-growing-keys'
 const schema = parseSchema('key BIGINT NOT NULL, ts TIMESTAMP NOT NULL')
 
 const DAY_MICROS = 86_400_000_000
 export const FIRST_MICROS = 19_675 * DAY_MICROS
-/** Keys of the rows that close the day. */
-export const CLOSING_KEYS = 100
 
 const numberOf = (options: ConnectorOptions, name: string): number => Number(options[name])
 
@@ -63,7 +61,7 @@ class GrowingReader implements RecordReader {
       out.arrivalMicros = this.#startMicros + ((id - this.#firstRow) * 1e6) / this.#perSecond
       const closes = id >= this.#keys
       this.#writer.start(out, 0)
-      this.#writer.setLongNumber(0, closes ? id % CLOSING_KEYS : id)
+      this.#writer.setLongNumber(0, id)
       this.#writer.setTimestampMicros(1, closes ? FIRST_MICROS + 2 * DAY_MICROS : FIRST_MICROS)
       this.#writer.finish()
     }
