@@ -2,7 +2,8 @@ import { EngineError } from '../base/errors.ts'
 import { type DataType, typeName } from '../record/data-type.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { scalarCode } from './convert.ts'
-import { scalarUnlessNull, statementsUnlessNull } from './null-safe.ts'
+import { emitLongWords, emitNumberOfLong } from './long-words.ts'
+import { checkedUnlessNull, scalarUnlessNull, statementsUnlessNull } from './null-safe.ts'
 import type { ScalarCode } from './scalar-code.ts'
 import type { Value } from './value.ts'
 
@@ -41,12 +42,12 @@ const binary =
           if (operator === '*') cg.line(`${v} = ${v} | 0`)
         })
       case 'long':
-        return statementsUnlessNull(cg, type, args, v => {
-          cg.line(`${v} = BigInt.asIntN(64, ${a} ${operator} ${b})`)
+        return checkedUnlessNull(cg, type, args, `BigInt.asIntN(64, ${a} ${operator} ${b})`, v => {
           if (operator === '*') {
-            cg.line(
-              `if (${a} !== 0n && (BigInt.asIntN(64, ${v} / ${a}) !== ${b} || (${a} === -1n && ${b} === -9223372036854775808n))) ${overflowCall(cg, operator, type)}`,
-            )
+            // As doubles the factors are right to 16 digits: only near the limit must it be computed exactly.
+            const [x, y] = [emitNumberOfLong(cg, a), emitNumberOfLong(cg, b)]
+            const overflows = `!(Math.abs(${x} * ${y}) < ${SURELY_LONG}) && ${cg.constant(isProductTooLarge)}(${a}, ${b})`
+            cg.line(`if (${overflows}) ${overflowCall(cg, operator, type)}`)
           } else {
             const second = operator === '+' ? `(${b} ^ ${v})` : `(${a} ^ ${b})`
             cg.line(`if (BigInt.asIntN(64, (${a} ^ ${v}) & ${second}) < 0n) ${overflowCall(cg, operator, type)}`)
@@ -60,6 +61,12 @@ const binary =
         return scalarUnlessNull(cg, type, args, `${a} ${operator} ${b}`)
     }
   }
+
+const LEAST_LONG = -(2n ** 63n)
+/** A product of doubles below it is below 2^63 exactly. */
+const SURELY_LONG = '9.2e18'
+
+const isProductTooLarge = (a: bigint, b: bigint): boolean => BigInt.asIntN(64, a * b) !== a * b
 
 const scaleOf = (type: DataType): number => (type.kind === 'decimal' ? type.scale : 0)
 const precisionOf = (type: DataType): number => (type.kind === 'decimal' ? type.precision : 38)
@@ -153,7 +160,8 @@ const integerDivide: ScalarCode = (cg, node, args) => {
   const [a, b] = args.map(scalarCode)
   return statementsUnlessNull(cg, node.type, args, v => {
     cg.line(`if (${b} === 0n) ${cg.constant(failDivide)}()`)
-    cg.line(`if (${b} === -1n && ${a} === -9223372036854775808n) ${overflowCall(cg, 'div', node.type)}`)
+    const [minusOne, least] = [cg.constant(-1n), cg.constant(LEAST_LONG)]
+    cg.line(`if (${b} === ${minusOne} && ${a} === ${least}) ${overflowCall(cg, 'div', node.type)}`)
     cg.line(`${v} = BigInt.asIntN(64, ${a} / ${b})`)
   })
 }
@@ -172,9 +180,9 @@ const negate = (cg: CodeBuilder, type: DataType, args: readonly Value[], onlyNeg
       })
     }
     case 'long':
-      return statementsUnlessNull(cg, type, args, v => {
-        cg.line(`if (${a} === -9223372036854775808n) ${overflowCall(cg, name, type)}`)
-        cg.line(`${v} = BigInt.asIntN(64, ${onlyNegative ? `${a} < 0n ? -${a} : ${a}` : `-${a}`})`)
+      return checkedUnlessNull(cg, type, args, `BigInt.asIntN(64, ${onlyNegative ? `${a} < 0n ? -${a} : ${a}` : `-${a}`})`, () => {
+        const { low, high } = emitLongWords(cg, a)
+        cg.line(`if (${high} === -2147483648 && ${low} === 0) ${overflowCall(cg, name, type)}`)
       })
     case 'decimal':
       return scalarUnlessNull(cg, type, args, onlyNegative ? `(${a} < 0n ? -${a} : ${a})` : `-${a}`)

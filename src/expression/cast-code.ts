@@ -5,7 +5,7 @@ import { decimalText } from '../record/user-value.ts'
 import { divideHalfUp, failDecimal, rescale } from './arithmetic-code.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { asBytes, asText, scalarCode } from './convert.ts'
-import { emitLongOfNumber } from './long-words.ts'
+import { emitLongOfNumber, emitLongWords, emitNumberOfLong } from './long-words.ts'
 import { bytesUnlessNull, nullUnlessFinite, scalarUnlessNull, statementsUnlessNull } from './null-safe.ts'
 import { parseDigits, parsedDigits } from './parse-digits.ts'
 import {
@@ -52,9 +52,9 @@ export const emitCast = (cg: CodeBuilder, value: Value, to: DataType): Value => 
     case 'long':
       return toLong(cg, value, to)
     case 'float':
-      return scalarUnlessNull(cg, to, [value], `Math.fround(${asDouble(value)})`)
+      return scalarUnlessNull(cg, to, [value], `Math.fround(${asDouble(cg, value)})`)
     case 'double':
-      return scalarUnlessNull(cg, to, [value], asDouble(value))
+      return scalarUnlessNull(cg, to, [value], asDouble(cg, value))
     case 'decimal':
       return toDecimal(cg, value, to)
     case 'date':
@@ -86,7 +86,7 @@ const MICROS_MOST = 2 ** 63
  */
 const longOrDecimalToTimestamp = (cg: CodeBuilder, value: Value, to: DataType): Value => {
   if (value.type.kind !== 'decimal') {
-    return scalarUnlessNull(cg, to, [value], `Math.min(${MICROS_MOST}, Math.max(-${MICROS_MOST}, ${asDouble(value)} * 1000000))`)
+    return scalarUnlessNull(cg, to, [value], `Math.min(${MICROS_MOST}, Math.max(-${MICROS_MOST}, ${asDouble(cg, value)} * 1000000))`)
   }
   const { scale } = value.type
   return statementsUnlessNull(cg, to, [value], v => {
@@ -112,13 +112,13 @@ const nullAs = (cg: CodeBuilder, type: DataType): Value => {
 }
 
 /** Any numeric, boolean or timestamp as a double: a decimal by its value, a timestamp in seconds. */
-const asDouble = (value: Value): string => {
+const asDouble = (cg: CodeBuilder, value: Value): string => {
   const code = scalarCode(value)
   switch (value.type.kind) {
     case 'boolean':
       return `(${code} ? 1 : 0)`
     case 'long':
-      return `Number(${code})`
+      return emitNumberOfLong(cg, code)
     case 'decimal':
       // Through text for wide ones: dividing twice-rounded numbers would be off by one in the last place.
       return value.type.scale === 0 ? `Number(${code})` : `Number(${code} + 'e-${value.type.scale}')`
@@ -144,7 +144,11 @@ const toInt = (cg: CodeBuilder, value: Value, to: DataType): Value => {
   if (rank.includes(from.kind) && rank.indexOf(from.kind) < rank.indexOf(to.kind)) return { ...value, type: to }
   return statementsUnlessNull(cg, to, [value], v => {
     const fail = `${cg.constant(failRange)}(${code}, ${cg.constant(from)}, ${cg.constant(to)})`
-    if (isBig(from)) {
+    if (from.kind === 'long') {
+      const { low, high } = emitLongWords(cg, code)
+      cg.line(`if (${high} !== ${low} >> 31 || ${low} < ${least} || ${low} > ${most}) ${fail}`)
+      cg.line(`${v} = ${low}`)
+    } else if (isBig(from)) {
       const whole = cg.fresh('w')
       cg.line(`const ${whole} = ${from.kind === 'decimal' ? `${code} / ${10n ** BigInt(from.scale)}n` : code}`)
       cg.line(`if (${whole} < ${least}n || ${whole} > ${most}n) ${fail}`)

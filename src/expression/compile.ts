@@ -6,6 +6,7 @@ import { asText, scalarCode } from './convert.ts'
 import type { Bound } from './expression.ts'
 import { compileFromJson } from './json-code.ts'
 import { compileToJson } from './json-encode.ts'
+import { zeroLong } from './long-words.ts'
 import { mayFail } from './may-fail.ts'
 import { scalarCodes } from './scalar-code.ts'
 import { compileUdf } from './user-function-code.ts'
@@ -83,7 +84,8 @@ const literal = (cg: CodeBuilder, { value, type }: Extract<Bound, { kind: 'liter
     const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value
     return { form: 'bytes', type, isNull: 'false', buffer: cg.constant(bytes, 's'), offset: '0', length: String(bytes.length) }
   }
-  if (type.kind === 'long' || type.kind === 'decimal') return { form: 'scalar', type, isNull: 'false', code: bigintLiteral(BigInt(value)) }
+  if (type.kind === 'long' || type.kind === 'decimal')
+    return { form: 'scalar', type, isNull: 'false', code: bigintLiteral(cg, BigInt(value)) }
   if (typeof value === 'number' && !Number.isFinite(value)) return { form: 'scalar', type, isNull: 'false', code: cg.constant(value) }
   return {
     form: 'scalar',
@@ -93,7 +95,8 @@ const literal = (cg: CodeBuilder, { value, type }: Extract<Bound, { kind: 'liter
   }
 }
 
-export const bigintLiteral = (value: bigint): string => (value < 0n ? `(${value}n)` : `${value}n`)
+/** A negative one is a negation in JavaScript, which allocates each time that it is computed. */
+const bigintLiteral = (cg: CodeBuilder, value: bigint): string => (value < 0n ? cg.constant(value) : `${value}n`)
 
 /** A null of some type, with locals that are safe to compute with. */
 export const nullValue = (cg: CodeBuilder, type: DataType): Value => {
@@ -140,7 +143,7 @@ class Target {
       cg.line(`let ${this.#names[0]} = ${cg.constant(NOTHING)}, ${this.#names[1]} = 0, ${this.#names[2]} = 0`)
     } else {
       this.#names = [cg.fresh('v')]
-      cg.line(`let ${this.#names[0]} = ${zero(type)}`)
+      cg.line(`let ${this.#names[0]} = ${type.kind === 'long' ? zeroLong(cg) : zero(type)}`)
     }
   }
 

@@ -6,6 +6,7 @@ import { asBytes, scalarCode } from './convert.ts'
 import type { Bound } from './expression.ts'
 import { readFromJsonOptions } from './json-options.ts'
 import { ABSENT, JsonScanner, type JsonShape, PARSED } from './json-scanner.ts'
+import { zeroLong } from './long-words.ts'
 import { scalarUnlessNull } from './null-safe.ts'
 import type { Value } from './value.ts'
 
@@ -55,7 +56,7 @@ export const slotValue = (cg: CodeBuilder, s: string, shape: JsonShape, outerNul
       return { form: 'bytes', type, isNull, buffer: value, offset, length }
     }
     case 'long':
-      cg.line(`const ${value} = ${isNull} ? 0n : ${s}.longs[${index}]`)
+      cg.line(`const ${value} = ${isNull} ? ${zeroLong(cg)} : ${s}.longs[${index}]`)
       break
     case 'decimal':
       cg.line(`const ${value} = ${isNull} ? 0n : ${s}.bigs[${index}]`)

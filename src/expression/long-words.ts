@@ -21,6 +21,30 @@ export const emitLongOfBigint = (cg: CodeBuilder, code: string): string => {
   return `${l}[0]`
 }
 
+/**
+ * Puts a bigint there and gives its halves: what is asked of them is asked of numbers. A negative bigint literal is computed, and allocated,
+ * each time.
+ */
+export const emitLongWords = (cg: CodeBuilder, code: string): { low: string; high: string } => {
+  const w = cg.constant(words, 'w')
+  emitLongOfBigint(cg, code)
+  return { low: `${w}[0]`, high: `${w}[1]` }
+}
+
+/** A local with the double nearest to a long. */
+export const emitNumberOfLong = (cg: CodeBuilder, code: string): string => {
+  const { low, high } = emitLongWords(cg, code)
+  const value = cg.fresh('n')
+  cg.line(`const ${value} = ${high} * 4294967296 + (${low} >>> 0)`)
+  cg.holds('number', value)
+  return value
+}
+
+const zeroCell = new BigInt64Array(1)
+
+/** Zero for a local that is set later. A literal would have V8 hold the local as an object, and allocate each value that it gets. */
+export const zeroLong = (cg: CodeBuilder): string => `${cg.constant(zeroCell, 'z')}[0]`
+
 /** A local with a long as the user sees it: a number when that is exact, else a bigint. */
 export const emitUserLong = (cg: CodeBuilder, code: string): string => {
   const [w, value] = [cg.constant(words, 'w'), cg.fresh('n')]

@@ -2,7 +2,7 @@ import type { DataType, StructType } from '../record/data-type.ts'
 import { dateDays, decimalUnscaled, refuseNull, refuseValue, timestampMicros } from '../record/user-value.ts'
 import { cachedAccessor } from './cached-accessor.ts'
 import type { CodeBuilder } from './code-builder.ts'
-import { emitLongOfBigint, emitLongOfNumber } from './long-words.ts'
+import { emitLongOfBigint, emitLongOfNumber, zeroLong } from './long-words.ts'
 import type { RowAccessor, Value } from './value.ts'
 
 /**
@@ -60,7 +60,7 @@ export const readField = (cg: CodeBuilder, source: string, path: string, type: D
     case 'integer':
       return scalar(ifThere(`typeof ${raw} === 'number' && (${raw} | 0) === ${raw} ? ${raw} | 0 : ${refuse}`, '0'))
     case 'long': {
-      cg.line(`let ${local} = 0n`)
+      cg.line(`let ${local} = ${zeroLong(cg)}`)
       cg.open(`if (typeof ${raw} === 'number' && Number.isSafeInteger(${raw})) {`)
       cg.line(`${local} = ${emitLongOfNumber(cg, raw)}`)
       cg.close(`} else if (typeof ${raw} === 'bigint' && BigInt.asIntN(64, ${raw}) === ${raw}) {`)
