@@ -22,8 +22,8 @@ export const emitLongOfBigint = (cg: CodeBuilder, code: string): string => {
 }
 
 /**
- * Puts a bigint there and gives its halves: what is asked of them is asked of numbers. A negative bigint literal is computed, and allocated,
- * each time.
+ * Puts a bigint there and gives its halves: what is asked of them is asked of numbers. A negative bigint literal is computed, and
+ * allocated, each time.
  */
 export const emitLongWords = (cg: CodeBuilder, code: string): { low: string; high: string } => {
   const w = cg.constant(words, 'w')
