@@ -1,6 +1,7 @@
 import { EngineError } from '../base/errors.ts'
 import type { CodeBuilder } from '../expression/code-builder.ts'
 import { asBytes, scalarCode } from '../expression/convert.ts'
+import { emitNumberOfLong } from '../expression/long-words.ts'
 import type { Value } from '../expression/value.ts'
 import { type DataType, typeName } from '../record/data-type.ts'
 import { compareBytes } from '../record/strings.ts'
@@ -153,7 +154,7 @@ export const emitFinish = (cg: CodeBuilder, slot: AggregateSlot, entry: EntryNam
       )
       return { form: 'scalar', type, isNull, code: quotient }
     }
-    return scalar(type, isNull, cg, `${load(slot, entry)} / Number(${count})`)
+    return scalar(type, isNull, cg, `${load(slot, entry)} / ${emitNumberOfLong(cg, count)}`)
   }
   const isNull = cg.fresh('nul')
   cg.line(`const ${isNull} = (${word} & ${slot.seenBit | slot.nullBit}) !== ${slot.seenBit}`)
@@ -205,8 +206,10 @@ const load = (slot: AggregateSlot, entry: EntryNames): string =>
 const emitAdd = (cg: CodeBuilder, slot: AggregateSlot, value: Value, entry: EntryNames, type: DataType): void => {
   const code = scalarCode(value)
   const wide = value.type.kind === 'long' || value.type.kind === 'decimal'
-  if (slot.holder === 'f64') emitAddCode(cg, slot, wide ? `Number(${code})` : code, entry, type)
-  else emitAddCode(cg, slot, wide ? code : `BigInt(${code})`, entry, type)
+  if (slot.holder === 'f64') {
+    const addend = value.type.kind === 'long' ? emitNumberOfLong(cg, code) : wide ? `Number(${code})` : code
+    emitAddCode(cg, slot, addend, entry, type)
+  } else emitAddCode(cg, slot, wide ? code : `BigInt(${code})`, entry, type)
 }
 
 /** `addend` is a number where the sum is a double, else a bigint. */
