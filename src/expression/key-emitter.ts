@@ -84,8 +84,16 @@ export interface KeyCode {
   readonly fixedBytes: number | null
 }
 
-/** Composes the canonical bytes of a key and its hash. `columns` must be the same for all code that shares an index. */
-export const emitKey = (cg: CodeBuilder, values: readonly Value[], columns: readonly KeyColumn[]): KeyCode => {
+/**
+ * Composes the canonical bytes of a key and its hash. `columns` must be the same for all code that shares an index. `exact`: −0 stays what
+ * it is, for bytes that are read back and never compared.
+ */
+export const emitKey = (
+  cg: CodeBuilder,
+  values: readonly Value[],
+  columns: readonly KeyColumn[],
+  zeros: 'canonical' | 'exact' = 'canonical',
+): KeyCode => {
   const layout = layoutKey(columns)
   const scratch = new KeyScratch(layout.fixedBytes)
   const k = cg.constant(scratch, 'key')
@@ -112,7 +120,7 @@ export const emitKey = (cg: CodeBuilder, values: readonly Value[], columns: read
     const wide = leaf.type.kind === 'decimal' && leaf.type.precision > 18
     const zero = `${i64}[${at >> 3}] = 0n${wide ? `, ${i64}[${(at >> 3) + 1}] = 0n` : ''}`
     if (guarded) cg.open(`if (${value.isNull}) ${zero}; else {`)
-    emitSlot(cg, leaf, value, at, { i32, f64, i64 })
+    emitSlot(cg, leaf, value, at, { i32, f64, i64 }, zeros === 'canonical' ? ' + 0' : '')
     if (guarded) cg.close()
   }
   for (const { leaf, value } of strings) {
@@ -157,7 +165,14 @@ const emitFixedHash = (cg: CodeBuilder, i32: string, words: number, hash: string
   cg.line(`const ${hash} = ${h} ^ (${h} >>> 16)`)
 }
 
-const emitSlot = (cg: CodeBuilder, leaf: KeyLeaf, value: Value, at: number, names: { i32: string; f64: string; i64: string }): void => {
+const emitSlot = (
+  cg: CodeBuilder,
+  leaf: KeyLeaf,
+  value: Value,
+  at: number,
+  names: { i32: string; f64: string; i64: string },
+  plusZero: string,
+): void => {
   const { i32, f64, i64 } = names
   const code = scalarCode(value)
   switch (leaf.type.kind) {
@@ -183,7 +198,7 @@ const emitSlot = (cg: CodeBuilder, leaf: KeyLeaf, value: Value, at: number, name
     default:
       // float, double and timestamp. Adding 0 turns −0 into 0.
       cg.line(
-        `if (${code} === ${code}) ${f64}[${at >> 3}] = ${code} + 0; else { ${i32}[${at >> 2}] = 0; ${i32}[${(at >> 2) + 1}] = 0x7ff80000 }`,
+        `if (${code} === ${code}) ${f64}[${at >> 3}] = ${code}${plusZero}; else { ${i32}[${at >> 2}] = 0; ${i32}[${(at >> 2) + 1}] = 0x7ff80000 }`,
       )
   }
 }

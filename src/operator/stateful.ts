@@ -10,6 +10,8 @@ export interface StatefulOperator {
   readonly operatorId: number
   readonly name: string
   readonly store: KeyedStore
+  /** Memory beside the store's. */
+  readonly ownBytes?: number
   /** Where this operator's late watermark and flags stand for generated code; see `OperatorFlags`. */
   readonly flags: OperatorFlags
   /** From here on the epoch's policy holds. */

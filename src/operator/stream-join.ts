@@ -7,7 +7,7 @@ import { type KeyColumn, layoutKey } from '../expression/key-layout.ts'
 import type { RowAccessor, Value } from '../expression/value.ts'
 import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { JoinSide, StreamJoinType } from '../plan/analyzed-plan.ts'
-import { KEY_OFFSET, KeyedStore, TAG_OFFSET } from '../state/keyed-store.ts'
+import { KEY_OFFSET, KeyedStore, NEXT_OFFSET, TAG_OFFSET } from '../state/keyed-store.ts'
 import type { BurstLocals } from './aggregate.ts'
 import type { EntryNames } from './aggregate-code.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
@@ -49,12 +49,16 @@ export class StreamJoin implements StatefulOperator {
   /** The watermark that has let rows go: one that comes at or behind it is not kept. */
   evictMillis = Number.NEGATIVE_INFINITY
   inBatches = false
+  /** Rows of a micro-batch that no later one can match, chained: they go at its end, whether their partner in it came before or after. */
+  #passing = 0
   readonly #spec: StreamJoinSpec
   readonly #isFull: () => boolean
   /** An entry of nothing but zeros for each side, which a pair without a partner reads. */
   readonly #missing: readonly number[]
   /** The number of the row that came last. In a typed array, so that no double is boxed. */
   readonly #numbers = new Float64Array(1)
+  /** Where an entry's key has the row's number: behind the null bits, of which a side has as many as its columns need. */
+  readonly #numberOffsets: readonly number[]
   #relink: ((handle: number) => void)[] | null = null
   #chain = 0
 
@@ -66,6 +70,7 @@ export class StreamJoin implements StatefulOperator {
     this.store = new KeyedStore({ valueBytes: LINKS.bytes, varSlots: [], timed })
     this.lists = new JoinLists(this.store)
     this.#missing = [LEFT, RIGHT].map(side => this.#allocateMissing(side))
+    this.#numberOffsets = [LEFT, RIGHT].map(side => layoutKey(this.#storedTypes(side)).leaves[0].offset)
   }
 
   /** Generates the part of a burst that takes a row of either side in. */
@@ -100,8 +105,9 @@ export class StreamJoin implements StatefulOperator {
   beginEpoch(policy: EpochPolicy): void {
     this.flags.raiseLate(policy.lateMillis)
     if (policy.evictMillis > this.evictMillis) this.evictMillis = policy.evictMillis
-    this.store.tracking = this.store.log !== null
     this.inBatches = policy.mode === 'microBatch'
+    // Which rows came in this batch decides what a semi join keeps.
+    this.store.tracking = this.store.log !== null || (this.inBatches && this.#spec.type === 'leftSemi')
   }
 
   advance(millis: number, budget: number): boolean {
@@ -112,7 +118,18 @@ export class StreamJoin implements StatefulOperator {
   }
 
   finishEpoch(policy: EpochPolicy, budget: number): boolean {
-    return policy.mode !== 'microBatch' || this.#evict(policy.evictMillis, budget)
+    return policy.mode !== 'microBatch' || (this.#letPass(budget) && this.#evict(policy.evictMillis, budget))
+  }
+
+  /** Keeps a new entry until the batch ends, out of all buckets and lists of changes. */
+  pass(handle: number): void {
+    const { arena, tag } = this.store
+    const { i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = (handle & arena.handleMask) << 1
+    // As if it were on the list of changes already.
+    i32[at + (TAG_OFFSET >> 2)] = tag
+    i32[at + (NEXT_OFFSET >> 2)] = this.#passing
+    this.#passing = handle
   }
 
   isDue(millis: number): boolean {
@@ -141,11 +158,14 @@ export class StreamJoin implements StatefulOperator {
     const view = new DataView(value.buffer, value.byteOffset + valueOffset, valueLength)
     const side = view.getInt32(LINKS.side, true)
     this.store.addToBucket(handle, view.getFloat64(LINKS.due, true))
-    const [number] = layoutKey(this.#storedTypes(side)).leaves
-    const at = new DataView(key.buffer, key.byteOffset + keyOffset, keyLength).getFloat64(number.offset, true)
-    if (at > this.#numbers[0]) this.#numbers[0] = at
+    const number = new DataView(key.buffer, key.byteOffset + keyOffset, keyLength).getFloat64(this.#numberOffsets[side], true)
+    if (number > this.#numbers[0]) this.#numbers[0] = number
     this.#relink ??= [LEFT, RIGHT].map(each => this.#compileRelink(each))
     this.#relink[side](handle)
+  }
+
+  get ownBytes(): number {
+    return this.lists.usedBytes
   }
 
   #side(side: number): JoinSide {
@@ -211,17 +231,19 @@ export class StreamJoin implements StatefulOperator {
       cg.close()
     }
     const due = cg.fresh('due')
-    cg.line(`const ${due} = ${timeKey === null ? this.#boundMillis(c, own, row) : endMillis(keyValues, timeKey)}`)
-    // A row that nothing can come for any more meets those that are there and is gone.
-    const keeps = cg.fresh('keeps')
-    cg.line(`const ${keeps} = ${due} > ${self}.evictMillis`)
+    cg.line(`const ${due} = ${timeKey === null ? this.#boundMillis(c, own, row) : this.#keyMillis(keyValues, timeKey)}`)
+    // A row that nothing can come for any more meets those that are there and is gone, in a micro-batch with the batch.
+    const [keeps, passes] = [cg.fresh('keeps'), cg.fresh('passes')]
+    cg.line(`const ${keeps} = ${due} > ${self}.evictMillis, ${passes} = !${keeps} && ${self}.inBatches && ${matches}`)
     const entry = this.#emitInsert(c, side, [...keyValues, ...columns], key, due, keeps)
     cg.open(`if (${keeps}) {`)
     emitTouch(c, cg.constant(this.store), entry, burst.tracking, burst.tag)
-    cg.open(`if (${matches}) {`)
+    cg.close(`} else if (${passes}) {`)
+    cg.line(`${self}.pass(${entry.handle})`)
+    cg.close()
+    cg.open(`if (${matches} && (${keeps} || ${passes})) {`)
     cg.line(`if (${head} === 0) ${head} = ${lists}.open(${key.hash}, ${key.buffer}, ${key.length})`)
     cg.line(`${lists}.link(${entry.handle}, ${head}, ${side})`)
-    cg.close()
     cg.close()
     if (isSemiLeft) {
       cg.line(`if (${any}) { ${entry.i32}[(${entry.value} + ${LINKS.matched}) >> 2] = 1; ${self}.pair(${entry.handle}, 0) }`)
@@ -242,10 +264,10 @@ export class StreamJoin implements StatefulOperator {
       })
       if (own.keepsUnmatched) {
         cg.line(`if (${any}) ${entry.i32}[(${entry.value} + ${LINKS.matched}) >> 2] = 1`)
-        cg.line(`else if (!${keeps}) ${self}.pair(${side === LEFT ? `${entry.handle}, 0` : `0, ${entry.handle}`})`)
+        cg.line(`else if (!${keeps} && !${passes}) ${self}.pair(${side === LEFT ? `${entry.handle}, 0` : `0, ${entry.handle}`})`)
       }
     }
-    cg.line(`if (!${keeps}) ${cg.constant(this.store)}.discard(${entry.handle})`)
+    cg.line(`if (!${keeps} && !${passes}) ${cg.constant(this.store)}.discard(${entry.handle})`)
   }
 
   /** A loop over the rows of the other side that match; `found` generates what is done with one. */
@@ -290,6 +312,7 @@ export class StreamJoin implements StatefulOperator {
       cg,
       [rowNumber, ...values.map((value, i) => (types[i + 1].nullable ? value : { ...value, isNull: 'false' }))],
       types,
+      'exact',
     )
     const handle = cg.fresh('h')
     const store = cg.constant(this.store)
@@ -302,13 +325,20 @@ export class StreamJoin implements StatefulOperator {
     return entry
   }
 
-  /** The first millisecond of the watermark at which nothing can come for a row any more. */
+  /** When the event time among its keys lets a row go: at once if it is null, and so equals nothing. */
+  #keyMillis(keyValues: readonly Value[], timeKey: number): string {
+    const { isNull } = keyValues[timeKey]
+    const end = endMillis(keyValues, timeKey)
+    return isNull === 'false' || this.#spec.nullSafe[timeKey] ? end : `(${isNull} ? -Infinity : ${end})`
+  }
+
+  /** The first millisecond of the watermark at which nothing can come for a row any more; a time that is null compares with none. */
   #boundMillis(c: OpContext, { bounds }: JoinSide, row: RowAccessor): string {
     const each = bounds.map(({ time, shiftMicros, inclusive }) => {
       const value = compileExpression(c.cg, time, row, c.compile)
       const at = `(${eventTimeMicros(value)} - ${shiftMicros}) / 1000`
       const end = inclusive ? `Math.ceil(${at})` : `Math.floor(${at}) + 1`
-      return value.isNull === 'false' ? end : `(${value.isNull} ? Infinity : ${end})`
+      return value.isNull === 'false' ? end : `(${value.isNull} ? -Infinity : ${end})`
     })
     return each.length === 0 ? 'Infinity' : each.length === 1 ? each[0] : `Math.min(${each.join(', ')})`
   }
@@ -346,6 +376,18 @@ export class StreamJoin implements StatefulOperator {
     return handle
   }
 
+  /** The batch is over: what was kept for it alone. */
+  #letPass(budget: number): boolean {
+    for (let left = budget; this.#passing !== 0; ) {
+      if (left-- <= 0 || this.#isFull()) return false
+      const handle = this.#passing
+      this.#passing = this.store.nextOf(handle)
+      this.#letGo(handle)
+      this.store.discard(handle)
+    }
+    return true
+  }
+
   #evict(millis: number, budget: number): boolean {
     const { buckets } = this.store
     if (buckets === null) return true
@@ -357,13 +399,18 @@ export class StreamJoin implements StatefulOperator {
       if (left-- <= 0 || this.#isFull()) return false
       const handle = this.#chain
       this.#chain = this.store.nextOf(handle)
-      const side = this.lists.read(handle, LINKS.side)
-      if (this.#side(side).keepsUnmatched && this.lists.read(handle, LINKS.matched) === 0) {
-        this.pair(side === LEFT ? handle : 0, side === LEFT ? 0 : handle)
-      }
-      this.lists.unlink(handle, side)
+      this.#letGo(handle)
       this.store.remove(handle)
     }
+  }
+
+  /** Puts a row out that has stayed alone, where such rows are wanted, and takes it from its list. */
+  #letGo(handle: number): void {
+    const side = this.lists.read(handle, LINKS.side)
+    if (this.#side(side).keepsUnmatched && this.lists.read(handle, LINKS.matched) === 0) {
+      this.pair(side === LEFT ? handle : 0, side === LEFT ? 0 : handle)
+    }
+    this.lists.unlink(handle, side)
   }
 }
 

@@ -402,7 +402,7 @@ export class Task implements InputEvents {
         rowsRemoved: store.removedCount,
         rowsDroppedByWatermark: operator.flags.dropped[0],
         duplicatesDropped: operator instanceof Deduplicate ? operator.duplicates[0] : 0,
-        usedBytes: store.usedBytes,
+        usedBytes: store.usedBytes + (operator.ownBytes ?? 0),
         timed: store.buckets !== null,
       }
       store.updatedCount = 0

@@ -61,6 +61,66 @@ const distinct = (child: LogicalPlan, columns: readonly string[] | null, withinW
 const byWindow = (child: LogicalPlan, size: number, slide = size, start = 0): LogicalPlan =>
   groupBy(child, [window('at', size, slide, start), col('key')], few)
 
+/** Columns of the events, under names of one side. */
+const side = (child: LogicalPlan, prefix: string, names = ['id', 'key', 'n', 'x', 'flag', 'at'], ...more: Expression[]): LogicalPlan => ({
+  kind: 'project',
+  child,
+  columns: [...names.map(name => as(col(name), `${prefix}_${name}`)), ...more],
+})
+const allColumns = eventSchema.fields.map(({ name }) => name)
+const windowed = (prefix: string): LogicalPlan => side(timed, prefix, ['id', 'x', 'flag'], as(window('at', 1000), `${prefix}_window`))
+
+const together = (type: JoinType, left: LogicalPlan, right: LogicalPlan, ...conditions: Expression[]): LogicalPlan => ({
+  kind: 'join',
+  left,
+  right,
+  type,
+  on: { kind: 'condition', condition: conditions.reduce((all, condition) => call('and', all, condition)) },
+})
+
+const equal = (name: string): Expression => call('=', col(`l_${name}`), col(`r_${name}`))
+const plusMillis = (name: string, millis: number): Expression => call('timestampAdd', col(name), lit(millis * 1000, { kind: 'double' }))
+const near = [
+  call('>=', col('r_at'), plusMillis('l_at', -500)),
+  call('<', col('r_at'), plusMillis('l_at', 700)),
+  call('>', call('+', col('l_n'), col('r_n')), lit(-60)),
+  call('>', col('l_n'), lit(-40)),
+]
+const bothSides = (watermarked = true): [LogicalPlan, LogicalPlan] => {
+  const child = watermarked ? timed : events
+  return [side(child, 'l'), side(child, 'r')]
+}
+const streamJoins: readonly JoinType[] = ['inner', 'leftOuter', 'rightOuter', 'fullOuter', 'leftSemi']
+
+/** Joins of two streams: rows of both come in turn. */
+const joins: Record<string, LogicalPlan> = {
+  ...Object.fromEntries(
+    streamJoins.flatMap(type => [
+      [`${type}, near in time`, together(type, ...bothSides(), equal('key'), ...near)],
+      [
+        `${type}, the same window`,
+        together(type, windowed('l'), windowed('r'), equal('window'), call('<=>', col('l_flag'), col('r_flag'))),
+      ],
+    ]),
+  ),
+  'outer, all columns': together('fullOuter', side(timed, 'l', allColumns), side(timed, 'r', allColumns), equal('key'), ...near),
+  'inner, for ever': together('inner', ...bothSides(false), equal('key'), equal('flag')),
+  'semi, for ever': together('leftSemi', ...bothSides(false), equal('x'), call('<', col('l_id'), col('r_id'))),
+  'inner, by the time itself': together('inner', ...bothSides(), equal('at')),
+  'outer, by what may be null': together(
+    'fullOuter',
+    ...bothSides(),
+    call('<=>', col('l_at'), col('r_at')),
+    call('<=>', col('l_key'), col('r_key')),
+  ),
+  'outer, then windows': groupBy(
+    together('leftOuter', ...bothSides(), equal('key'), ...near),
+    [window('l_at', 1000)],
+    [as(agg('count', col('r_id')), 'pairs'), as(agg('count'), 'rows')],
+  ),
+  'inner, then distinct': distinct(together('inner', ...bothSides(), equal('key'), ...near), ['l_key', 'l_at']),
+}
+
 const every: readonly OutputMode[] = ['append', 'update', 'complete']
 const flowing: readonly OutputMode[] = ['append', 'update']
 
@@ -120,15 +180,15 @@ const queries: Record<string, readonly [LogicalPlan, readonly OutputMode[]]> = {
   'windows, then join': [joined('inner', byWindow(timed, 1000, 500)), every],
 }
 
-const rounds: Record<string, (random: SeededRandom) => ScenarioEpoch[]> = {
+const rounds: Record<string, (random: SeededRandom, count?: number) => ScenarioEpoch[]> = {
   batch: random => [{ mode: 'batch', rows: randomEvents(random, 60, { disorder: 5000, keys: 4 }) }],
-  microBatch: random => epochs(random, () => 'microBatch'),
-  realTime: random => epochs(random, () => 'realTime'),
-  mixed: random => epochs(random, () => random.pick(['microBatch', 'realTime'])),
+  microBatch: (random, count) => epochs(random, () => 'microBatch', count),
+  realTime: (random, count) => epochs(random, () => 'realTime', count),
+  mixed: (random, count) => epochs(random, () => random.pick(['microBatch', 'realTime']), count),
 }
 
-const epochs = (random: SeededRandom, mode: () => ScenarioEpoch['mode']): ScenarioEpoch[] => {
-  const rows = randomEvents(random, 60, { disorder: random.pick([0, 500, 4000]), keys: random.pick([2, 12]) })
+const epochs = (random: SeededRandom, mode: () => ScenarioEpoch['mode'], count = 60): ScenarioEpoch[] => {
+  const rows = randomEvents(random, count, { disorder: random.pick([0, 500, 4000]), keys: random.pick([2, 12]) })
   return cutRandomly(random, rows, 1 + random.below(5)).map(part => ({ mode: mode(), rows: part }))
 }
 
@@ -142,6 +202,31 @@ describe.each(Object.entries(queries))('%s', (_name, [plan, outputModes]) => {
         expect(result).toHaveLength(scenario.epochs.length)
       })
     }
+  }
+})
+
+describe.each(Object.entries(joins))('a join of two streams: %s', (_name, plan) => {
+  for (const [round, make] of Object.entries(rounds)) {
+    if (round === 'batch') continue
+    test.each(seeds(1))(`${round}, seed %i`, seed => {
+      const random = seededRandom(seed)
+      const scenario = make(random, 30).map(epoch => ({ ...epoch, sources: epoch.rows.map(() => random.below(2)) }))
+      const result = torture({ plan, outputMode: 'append', epochs: scenario })
+      expect(result).toHaveLength(scenario.length)
+    })
+  }
+})
+
+test('no join of this file is without rows', () => {
+  for (const [name, plan] of Object.entries(joins)) {
+    const rows = randomEvents(seededRandom(1), 400, { disorder: 500, keys: 2 })
+    const parts = [rows.slice(0, 300), rows.slice(300), []].map(part => ({
+      mode: 'microBatch' as const,
+      rows: part,
+      sources: part.map((_, i) => i % 2),
+    }))
+    const result = torture({ plan, outputMode: 'append', epochs: parts })
+    expect(result.flatMap(epoch => epoch.rows).length, name).toBeGreaterThan(0)
   }
 })
 

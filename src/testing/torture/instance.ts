@@ -5,7 +5,7 @@ import { ChainState } from '../../operator/chain-state.ts'
 import type { EpochPolicy } from '../../operator/epoch-policy.ts'
 import { StaticTable } from '../../operator/static-table.ts'
 import type { OutputMode } from '../../plan/logical-plan.ts'
-import { type PhysicalPlan, planPhysical } from '../../plan/physical-plan.ts'
+import { type PhysicalPlan, planPhysical, type Stage } from '../../plan/physical-plan.ts'
 import { RecordBuffer } from '../../record/record-buffer.ts'
 import { RowLayout } from '../../record/row-layout.ts'
 import type { UserRow } from '../../record/user-value.ts'
@@ -14,7 +14,7 @@ import type { TaskReport } from '../../runtime/control-protocol.ts'
 import { Task } from '../../runtime/task.ts'
 import { compileSingle, onlyStage } from '../single-chain.ts'
 import { type RunOptions, undisturbed } from './scenario.ts'
-import { ScriptInput } from './script-input.ts'
+import { ScriptInput, type ScriptPart } from './script-input.ts'
 import { SlotOutput } from './slot-output.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -31,13 +31,19 @@ export class Instance {
   readonly #output: SlotOutput
   #reports: TaskReport[] = []
 
-  constructor(physical: PhysicalPlan, outputMode: OutputMode, options: RunOptions, nowMicros: () => number, snapshot: Snapshot | null) {
-    const stage = onlyStage(physical)
+  constructor(
+    stage: Stage,
+    tables: ReadonlyMap<number, StaticTable>,
+    outputMode: OutputMode,
+    options: RunOptions,
+    nowMicros: () => number,
+    snapshot: Snapshot | null,
+  ) {
     const watermarks = stage.ops.filter(op => op.kind === 'watermark')
     const state = new ChainState(watermarks.length, nowMicros)
     this.#input = new ScriptInput(stage.inputSchema, options.input, state)
     this.#output = new SlotOutput(stage.outputSchema, options.output, options.oneSlot, state)
-    this.chain = compileSingle('torture', stage, staticTablesOf(physical), outputMode, {
+    this.chain = compileSingle('torture', stage, tables, outputMode, {
       input: options.input,
       output: this.#output.chainOutput,
       state,
@@ -59,7 +65,7 @@ export class Instance {
         output: this.#output,
         meter: null,
         watermarks: watermarks.map(op => ({ watermarkId: op.watermarkId, delayMillis: op.delayMicros / 1000 })),
-        hasInputWatermark: false,
+        hasInputWatermark: stage.input.kind === 'stages',
         watermarkPolicy: 'min',
         changes: options.restores ? reportChanges('torture', report) : null,
         report,
@@ -70,8 +76,8 @@ export class Instance {
   }
 
   /** Runs one epoch to the end of its checkpoint. Returns what it put out, what the task said of it, and what changed. */
-  run(policy: EpochPolicy, rows: readonly UserRow[]): { rows: UserRow[]; sealed: Sealed; changes: Map<number, Uint8Array[]> } {
-    this.#input.epoch(policy, rows)
+  run(policy: EpochPolicy, parts: readonly ScriptPart[]): { rows: UserRow[]; sealed: Sealed; changes: Map<number, Uint8Array[]> } {
+    this.#input.epoch(policy, parts)
     for (let steps = 0; ; steps++) {
       if (steps === MOST_STEPS) throw new Error(`epoch ${policy.epoch} does not come to an end`)
       this.#task.step()
@@ -95,7 +101,8 @@ export const staticTablesOf = (physical: PhysicalPlan): Map<number, StaticTable>
 
 /** The static side of a join, computed by a batch of its own. */
 const tableOf = (physical: PhysicalPlan, keys: PhysicalPlan['tables'][number]['keys']): StaticTable => {
-  const { input, outputSchema } = onlyStage(physical)
+  const stage = onlyStage(physical)
+  const { input, outputSchema } = stage
   if (input.kind !== 'local') throw new Error('a static table must be rows in the plan itself')
   const policy: EpochPolicy = {
     epoch: 0,
@@ -104,7 +111,8 @@ const tableOf = (physical: PhysicalPlan, keys: PhysicalPlan['tables'][number]['k
     lateMillis: Number.NEGATIVE_INFINITY,
     evictMillis: Number.NEGATIVE_INFINITY,
   }
-  const { rows } = new Instance(physical, 'append', undisturbed, () => 0, null).run(policy, input.rows)
+  const instance = new Instance(stage, new Map(), 'append', undisturbed, () => 0, null)
+  const { rows } = instance.run(policy, [{ rows: input.rows, watermark: null }])
   const buffer = new RecordBuffer(RowLayout.of(outputSchema))
   const write = objectWriter(outputSchema)
   for (const row of rows) write(row, buffer)

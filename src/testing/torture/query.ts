@@ -12,7 +12,11 @@ import { torture } from './torture.ts'
 /** A program under torture: what comes in, and what it does with it. */
 export interface QueryScenario {
   readonly schema: string | StructType
-  /** One chain of operators over `events`, without a union. Tables that it joins are made with `session.createDataFrame`. */
+  /**
+   * One chain of operators over `events`, or over a join or union of streams made from it that have no state themselves. Each use of
+   * `events` is a source of its own: `sources` of an epoch says which one a row is of. Tables that it joins are made with
+   * `session.createDataFrame`.
+   */
   readonly query: (events: DataFrame, session: WalkwaySession) => DataFrame
   readonly outputMode: OutputMode
   /** The rows of each epoch, and its mode. An epoch of mode `batch` must be the only one. */

@@ -1,11 +1,12 @@
 import { EpochWatermark } from '../../coordinator/epoch-watermark.ts'
-import type { EpochMode, EpochPolicy } from '../../operator/epoch-policy.ts'
+import type { EpochPolicy } from '../../operator/epoch-policy.ts'
 import { analyze } from '../../plan/analyze.ts'
 import { optimize } from '../../plan/optimize.ts'
 import { planPhysical } from '../../plan/physical-plan.ts'
-import type { UserRow } from '../../record/user-value.ts'
-import { Instance } from './instance.ts'
-import type { EpochResult, RunOptions, Scenario } from './scenario.ts'
+import { Instance, staticTablesOf } from './instance.ts'
+import { JoinedSides, tortured } from './joined-sides.ts'
+import type { EpochResult, RunOptions, Scenario, ScenarioEpoch } from './scenario.ts'
+import type { ScriptPart } from './script-input.ts'
 import { Snapshot } from './snapshot.ts'
 
 const FIRST_MICROS = 1_700_000_000_000_000
@@ -26,10 +27,14 @@ export const runScenario = (scenario: Scenario, options: RunOptions): EpochResul
   const snapshot = new Snapshot()
   let nowMicros = FIRST_MICROS
   let epoch = 0
-  const fresh = (): Instance => new Instance(physical, scenario.outputMode, options, () => nowMicros, snapshot)
+  const { stage, sides } = tortured(physical)
+  const tables = staticTablesOf(physical)
+  const joined = sides.length === 0 ? null : new JoinedSides(physical, scenario.outputMode, () => nowMicros, delays)
+  const fresh = (): Instance => new Instance(stage, tables, scenario.outputMode, options, () => nowMicros, snapshot)
   let instance = fresh()
 
-  const runEpoch = (mode: EpochMode, rows: readonly UserRow[]) => {
+  const runEpoch = (part: ScenarioEpoch) => {
+    const { mode, rows } = part
     const policy: EpochPolicy = {
       epoch: epoch++,
       mode,
@@ -37,8 +42,11 @@ export const runScenario = (scenario: Scenario, options: RunOptions): EpochResul
       lateMillis: watermark.exists ? watermark.lateMillis : Number.NEGATIVE_INFINITY,
       evictMillis: watermark.exists ? watermark.evictMillis : Number.NEGATIVE_INFINITY,
     }
-    const { rows: put, sealed, changes } = instance.run(policy, rows)
-    watermark.advance(sealed.watermarks, mode)
+    const begin: ScriptPart[] =
+      joined !== null && mode === 'realTime' && watermark.exists ? [{ rows: [], watermark: policy.evictMillis }] : []
+    const parts = joined === null ? [{ rows, watermark: null }] : [...begin, ...joined.take(part, nowMicros, policy.evictMillis)]
+    const { rows: put, sealed, changes } = instance.run(policy, parts)
+    watermark.advance(joined === null ? sealed.watermarks : joined.reports, mode)
     if (options.restores) {
       for (const [operatorId, chunks] of changes) snapshot.apply(operatorId, chunks)
       instance = fresh()
@@ -46,10 +54,14 @@ export const runScenario = (scenario: Scenario, options: RunOptions): EpochResul
     return { put, operators: sealed.operators }
   }
 
-  return scenario.epochs.map(({ mode, rows }): EpochResult => {
+  return scenario.epochs.map((whole): EpochResult => {
+    const { mode, rows, sources } = whole
     nowMicros += 1_000_000
-    const parts = mode === 'realTime' && options.restores && rows.length > 0 ? rows.map(row => [row]) : [rows]
-    const done = parts.map(part => runEpoch(mode, part))
+    const parts =
+      mode === 'realTime' && options.restores && rows.length > 0
+        ? rows.map((row, i) => ({ mode, rows: [row], sources: sources?.slice(i, i + 1) }))
+        : [whole]
+    const done = parts.map(runEpoch)
     const last = done[done.length - 1]
     const total = (count: (report: (typeof last.operators)[number]) => number): number =>
       done.flatMap(({ operators }) => operators).reduce((sum, report) => sum + count(report), 0)

@@ -2,9 +2,12 @@ import type { EpochMode } from '../../operator/epoch-policy.ts'
 import type { LogicalPlan, OutputMode } from '../../plan/logical-plan.ts'
 import type { UserRow } from '../../record/user-value.ts'
 
-/** A query over one source, and what comes in: the rows of each epoch, and the mode in which it runs. */
+/** A query over one source or two, and what comes in: the rows of each epoch, and the mode in which it runs. */
 export interface Scenario {
-  /** One chain of operators: one source, no union. Static tables of joins must be rows in the plan itself. */
+  /**
+   * One chain of operators over one source, or over streams that have no state themselves where they come together: a join of two, a
+   * union. Static tables of joins must be rows in the plan itself.
+   */
   readonly plan: LogicalPlan
   readonly outputMode: OutputMode
   /** An epoch of mode `batch` must be the only one. */
@@ -14,6 +17,8 @@ export interface Scenario {
 export interface ScenarioEpoch {
   readonly mode: EpochMode
   readonly rows: readonly UserRow[]
+  /** Which source each row is of, counted from the left of the plan. Without: all are of the first. */
+  readonly sources?: readonly number[]
 }
 
 /** What an epoch put out. */

@@ -8,7 +8,17 @@ import { RowLayout } from '../../record/row-layout.ts'
 import type { UserRow } from '../../record/user-value.ts'
 import type { InputEvents, TaskInput } from '../../runtime/task-input.ts'
 
-type Item = { readonly kind: 'begin'; readonly policy: EpochPolicy } | { readonly kind: 'rows' } | { readonly kind: 'barrier' }
+type Item =
+  | { readonly kind: 'begin'; readonly policy: EpochPolicy }
+  | { readonly kind: 'rows'; readonly until: number }
+  | { readonly kind: 'watermark'; readonly millis: number }
+  | { readonly kind: 'barrier' }
+
+/** Rows, and the watermark that comes behind them, as it does from another task; null: none. */
+export interface ScriptPart {
+  readonly rows: readonly UserRow[]
+  readonly watermark: number | null
+}
 
 /** A task's input that follows a script. It holds the task to its promise to read nothing while the output is full. */
 export class ScriptInput implements TaskInput {
@@ -27,8 +37,16 @@ export class ScriptInput implements TaskInput {
   }
 
   /** Queues an epoch. The one before must be over. */
-  epoch(policy: EpochPolicy, rows: readonly UserRow[]): void {
-    this.#items.push({ kind: 'begin', policy }, { kind: 'rows' }, { kind: 'barrier' })
+  epoch(policy: EpochPolicy, parts: readonly ScriptPart[]): void {
+    const rows = parts.flatMap(part => part.rows)
+    this.#items.push({ kind: 'begin', policy })
+    let until = 0
+    for (const part of parts) {
+      until += part.rows.length
+      this.#items.push({ kind: 'rows', until })
+      if (part.watermark !== null) this.#items.push({ kind: 'watermark', millis: part.watermark })
+    }
+    this.#items.push({ kind: 'barrier' })
     this.#rows = rows
     this.#next = 0
     for (const row of rows) if (this.#buffer !== null) this.#write(row, this.#buffer)
@@ -39,13 +57,15 @@ export class ScriptInput implements TaskInput {
     const item = this.#items[0]
     if (this.#awaitingRelease || item === undefined) return 0
     if (item.kind === 'rows') {
-      const count = this.#run(chain, budget)
-      if (this.#next === this.#rows.length) this.#items.shift()
+      const count = this.#run(chain, Math.min(budget, item.until - this.#next))
+      if (this.#next === item.until) this.#items.shift()
       return count
     }
     this.#items.shift()
     if (item.kind === 'begin') {
       events.onBegin(item.policy)
+    } else if (item.kind === 'watermark') {
+      events.onWatermark(item.millis)
     } else {
       this.#awaitingRelease = true
       events.onBarrier()

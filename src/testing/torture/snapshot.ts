@@ -46,4 +46,4 @@ export class Snapshot {
   }
 }
 
-const nameOf = (key: Uint8Array): string => String.fromCharCode(...key)
+const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
