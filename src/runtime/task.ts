@@ -191,7 +191,7 @@ export class Task implements InputEvents {
       this.#hasToldEnd = true
       this.#parts.report({ kind: 'ended', task: this.id })
     }
-    if (this.#sealSlice(rows === 0 ? IDLE_SEAL_ROWS : Math.max(LEAST_SEAL_ROWS, rows * SEAL_ROWS_PER_ROW))) progressed = true
+    if (this.#sealSlice(rows === 0 ? IDLE_SEAL_ROWS : Math.max(LEAST_SEAL_ROWS, Math.ceil(rows * SEAL_ROWS_PER_ROW)))) progressed = true
     return progressed ? 'progressed' : 'idle'
   }
 

@@ -189,7 +189,8 @@ export class KeyedStore {
   sealSlice(budget: number): boolean {
     if (!this.sealing) return true
     const [list, log, tag] = [this.#sealing, this.#sealLog, this.#sealTag]
-    const end = Math.min(list.length, this.#sealCursor + budget)
+    // A cursor between two entries would write one of them twice, and free it twice.
+    const end = Math.min(list.length, this.#sealCursor + Math.ceil(budget))
     for (let i = this.#sealCursor; i < end; i++) {
       const handle = list.at(i)
       const found = this.#tagOf(handle)

@@ -221,6 +221,20 @@ describe('a store', () => {
     expect(store.sealing).toBe(false)
   })
 
+  test('a slice that is no whole number of entries writes and frees none twice', () => {
+    const store = newStore()
+    const log = new ChangeList()
+    store.log = log
+    for (let i = 0; i < 40; i++) put(store, keyOf(i), one())
+    for (let i = 0; i < 40; i += 2) store.remove(find(store, keyOf(i)))
+    store.beginSeal(null)
+    while (!store.sealSlice(1.5)) {}
+    expect(log.puts).toBe(20)
+    // A block that is freed twice is given to two keys.
+    for (let i = 100; i < 140; i++) put(store, keyOf(i), one(`text ${i}`))
+    for (let i = 100; i < 140; i++) expect(read(store, find(store, keyOf(i)))).toEqual(one(`text ${i}`))
+  })
+
   test('does not begin an epoch before the one before is sealed', () => {
     const store = newStore()
     put(store, keyOf(1), one())
