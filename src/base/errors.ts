@@ -249,7 +249,15 @@ export const errorToWire = (error: unknown): ErrorWire => {
 
 export const errorFromWire = (wire: ErrorWire): EngineError => {
   const { cause } = wire
-  return new EngineError(wire.code, wire.details, typeof cause === 'object' ? errorFromWire(cause) : cause)
+  if (typeof cause === 'object') return new EngineError(wire.code, wire.details, errorFromWire(cause))
+  return new EngineError(wire.code, wire.details, cause === undefined ? undefined : withStack(cause, wire.stack))
+}
+
+/** An error of another thread: where it happened is what is asked first. */
+const withStack = (message: string, stack: string | undefined): Error => {
+  const error = new Error(message)
+  if (stack !== undefined) error.stack = stack
+  return error
 }
 
 export const errorCodes = Object.keys(table) as readonly ErrorCode[]
