@@ -102,6 +102,16 @@ export class DataFrame {
     return this.#with({ kind: 'repartition', child: this.plan, partitions, keys: keys.map(namedExpression) })
   }
 
+  /**
+   * The first `count` rows: of all that ever come in append mode, of each result in complete mode; update mode knows no first rows. Throws
+   * BAD_ARGUMENT.
+   */
+  limit(count: number): DataFrame {
+    if (!(Number.isInteger(count) && count >= 0))
+      throw new EngineError('BAD_ARGUMENT', { argument: 'limit', value: count, expected: 'a whole number of at least 0' })
+    return this.#with({ kind: 'limit', child: this.plan, count })
+  }
+
   // --- Time and state
 
   /**

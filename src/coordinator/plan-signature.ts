@@ -12,6 +12,7 @@ export const planSignature = (plan: PhysicalPlan): PlanSignature => ({
   sources: plan.stages.flatMap(({ input }) => (input.kind === 'source' ? [`${input.source.id}:${input.source.format}`] : [])),
   operators: plan.stages.flatMap(({ ops }) =>
     ops.flatMap(op => {
+      if (op.kind === 'limit' && !op.perEpoch) return [{ operatorId: op.operatorId, kind: 'limit', keys: '', values: 'count' }]
       if (op.kind === 'streamJoin') return [joinSignature(op)]
       if (op.kind !== 'aggregate' && op.kind !== 'deduplicate') return []
       const keys = op.keys.map(key => `${typeName(key.type)}${key.nullable ? '?' : ''}`).join(', ')

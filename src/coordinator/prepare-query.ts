@@ -58,7 +58,7 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
   const optimized = optimize(analyzed.plan)
   const physical = planPhysical(optimized, Math.max(1, workers), outputMode)
   for (const op of physical.stages.flatMap(stage => stage.ops)) {
-    if (op.kind === 'sort' || op.kind === 'limit') throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${op.kind} (planned)` })
+    if (op.kind === 'sort') throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${op.kind} (planned)` })
   }
   const sinkOptions = { ...options.sink.options, outputMode }
   const sinkDescription = await sink.describe(sinkOptions, analyzed.plan.schema)

@@ -16,6 +16,7 @@ import { Aggregate, type BurstLocals, emitBurstLocals, type GroupOperator } from
 import { ARRIVAL, type ChainState, EARLIEST, ROWS_IN, ROWS_OUT, RUN_COUNT, RUN_START } from './chain-state.ts'
 import { makeContext } from './compile-context.ts'
 import { Deduplicate } from './deduplicate.ts'
+import { Limit } from './limit.ts'
 import { emitFilter, emitProject } from './narrow.ts'
 import type { OpContext } from './op-context.ts'
 import { partitionCode } from './partition.ts'
@@ -124,10 +125,9 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
   }
 }
 
-type MaybeOperator = GroupOperator | Deduplicate | StreamJoin | null
+type MaybeOperator = GroupOperator | Deduplicate | Limit | StreamJoin | null
 
-const isGroupOperator = (operator: MaybeOperator): operator is GroupOperator =>
-  operator !== null && !(operator instanceof Deduplicate) && !(operator instanceof StreamJoin)
+const isGroupOperator = (operator: MaybeOperator): operator is GroupOperator => operator !== null && 'emitGroup' in operator
 
 const makeOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
   const made = newOperator(op, spec)
@@ -143,6 +143,8 @@ const newOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
         : new SlicedAggregate({ ...op, slices: op.slices }, spec.outputMode, spec.isFull)
     case 'deduplicate':
       return new Deduplicate(op)
+    case 'limit':
+      return new Limit(op)
     case 'streamJoin':
       return new StreamJoin(op, spec.isFull)
     default:
@@ -248,8 +250,11 @@ const emitFrom = (
       if (!(operator instanceof StreamJoin) || burst === undefined) break
       operator.emitRow(c, row, burst, next, skip)
       return
-    case 'sort':
     case 'limit':
+      if (!(operator instanceof Limit) || burst === undefined) break
+      operator.emitRow(c, row, skip, burst, next)
+      return
+    case 'sort':
       break
     default:
       op satisfies never

@@ -14,6 +14,8 @@ export interface StatefulOperator {
   readonly ownBytes?: number
   /** Where this operator's late watermark and flags stand for generated code; see `OperatorFlags`. */
   readonly flags: OperatorFlags
+  /** True if nothing of it outlives an epoch: then it is no state, and progress does not show it. */
+  readonly isTransient?: boolean
   /** From here on the epoch's policy holds. */
   beginEpoch(policy: EpochPolicy): void
   /** Real time: the watermark has reached `millis`. Emits and evicts what is due. */

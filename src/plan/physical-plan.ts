@@ -20,7 +20,7 @@ export type ChainOp =
   | (WithoutChild<NodeOf<'deduplicate'>> & { readonly operatorId: number; readonly lagMillis: number })
   | (WithoutChild<NodeOf<'streamJoin'>> & { readonly operatorId: number; readonly lagMillis: number })
   | (WithoutChild<NodeOf<'sort'>> & { readonly operatorId: number })
-  | (WithoutChild<NodeOf<'limit'>> & { readonly operatorId: number })
+  | (WithoutChild<NodeOf<'limit'>> & { readonly operatorId: number; readonly perEpoch: boolean })
 
 /** How rows are spread over the tasks of the next stage. */
 export type Exchange =
@@ -81,6 +81,9 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
     drafts[from].output = { to: id, exchange: spread }
     return id
   }
+
+  const single = (stage: number, schema: StructType): number =>
+    drafts[stage].parallelism === 1 ? stage : exchange(stage, { kind: 'single' }, 1, schema)
 
   const keyed = (stage: number, keys: readonly Bound[], schema: StructType): number => {
     if (parallelism === 1 && drafts[stage].parallelism === 1) return stage
@@ -147,12 +150,17 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
         drafts[id].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(child) })
         return id
       }
-      case 'sort':
-      case 'limit': {
-        const below = build(node.child)
-        const stage = drafts[below].parallelism === 1 ? below : exchange(below, { kind: 'single' }, 1, node.child.schema)
+      case 'sort': {
+        const stage = single(build(node.child), node.child.schema)
         const { child: _, ...op } = node
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++ } as ChainOp)
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++ })
+        return stage
+      }
+      case 'limit': {
+        const stage = single(build(node.child), node.child.schema)
+        const { child: _, ...op } = node
+        // In complete mode an aggregation gives its whole result again each epoch; what is below it comes once.
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++, perEpoch: outputMode === 'complete' && aggregates(node.child) })
         return stage
       }
       case 'watermark': {
@@ -180,4 +188,19 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
   build(plan)
   const stages = drafts.map((draft, id): Stage => ({ id, ...draft, outputSchema: draft.ops.at(-1)?.schema ?? draft.inputSchema }))
   return { stages, tables }
+}
+
+/** True if some of a plan's rows are totals. */
+const aggregates = (plan: AnalyzedPlan): boolean => {
+  switch (plan.kind) {
+    case 'aggregate':
+      return true
+    case 'source':
+    case 'localRelation':
+      return false
+    case 'union':
+      return plan.inputs.some(aggregates)
+    default:
+      return aggregates(plan.child)
+  }
 }

@@ -392,7 +392,8 @@ export class Task implements InputEvents {
   }
 
   #operatorReports(): OperatorReport[] {
-    return this.#parts.chain.operators.map(operator => {
+    const kept = this.#parts.chain.operators.filter(operator => operator.isTransient !== true)
+    return kept.map(operator => {
       const { store } = operator
       const report: OperatorReport = {
         operatorId: operator.operatorId,

@@ -58,6 +58,8 @@ const distinct = (child: LogicalPlan, columns: readonly string[] | null, withinW
   withinWatermark,
 })
 
+const first = (child: LogicalPlan, count: number): LogicalPlan => ({ kind: 'limit', child, count })
+
 const byWindow = (child: LogicalPlan, size: number, slide = size, start = 0): LogicalPlan =>
   groupBy(child, [window('at', size, slide, start), col('key')], few)
 
@@ -176,6 +178,10 @@ const queries: Record<string, readonly [LogicalPlan, readonly OutputMode[]]> = {
     distinct({ kind: 'project', child: byWindow(timed, 500), columns: [col('window'), col('rows')] }, ['window', 'rows']),
     ['append'],
   ],
+  'the first rows': [first(events, 25), ['append']],
+  'the first of the first rows': [first(first(distinct(events, ['key', 'n']), 12), 5), ['append']],
+  'the first rows of windows of everything': [first(groupBy(timed, [window('at', 1000, 500)], few), 4), ['append']],
+  'the first rows, then windows': [byWindow(first(timed, 30), 1000, 500), ['append', 'complete']],
   'join, then windows': [byWindow(joined('leftOuter', timed), 1000, 500), every],
   'windows, then join': [joined('inner', byWindow(timed, 1000, 500)), every],
 }

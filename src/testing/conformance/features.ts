@@ -31,6 +31,7 @@ const operators = new Set([
   'dropDuplicatesWithinWatermark',
   'join',
   'union',
+  'limit',
   'failOnce',
   'failWhile',
 ])

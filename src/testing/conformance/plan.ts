@@ -56,6 +56,8 @@ export const dataFrameOf = (
     }
     case 'union':
       return (plan.inputs ?? []).map(build).reduce((left, right) => left.union(right))
+    case 'limit':
+      return build(plan.input).limit(plan.n ?? 0)
     case 'failOnce':
       return build(plan.input).filter(failures.once(columnOf(plan.where ?? true)))
     case 'failWhile':
