@@ -104,8 +104,9 @@ export class StreamJoin implements StatefulOperator {
 
   beginEpoch(policy: EpochPolicy): void {
     this.flags.raiseLate(policy.lateMillis)
-    if (policy.evictMillis > this.evictMillis) this.evictMillis = policy.evictMillis
     this.inBatches = policy.mode === 'microBatch'
+    // In real time it comes through the rings, behind the rows that it makes due before this operator.
+    if (this.inBatches && policy.evictMillis > this.evictMillis) this.evictMillis = policy.evictMillis
     // Which rows came in this batch decides what a semi join keeps.
     this.store.tracking = this.store.log !== null || (this.inBatches && this.#spec.type === 'leftSemi')
   }

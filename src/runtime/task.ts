@@ -81,6 +81,8 @@ export class Task implements InputEvents {
   /** The watermark that `#usualFlow` works for. */
   readonly #flowing = new Float64Array(1)
   readonly #usualFlow: readonly Work[]
+  /** The watermark that an epoch in real time began with, which the input's has yet to reach. */
+  #owed = Number.NEGATIVE_INFINITY
   #sealing: { epoch: number; report: Extract<TaskReport, { kind: 'sealed' }> } | null = null
   /** The change logs of the epoch at hand and of the one that is being sealed, one an operator; they take turns. */
   #current: readonly ChangeWriter[]
@@ -239,7 +241,14 @@ export class Task implements InputEvents {
     }
     for (const operator of chain.operators) operator.beginEpoch(lagged(policy, operator))
     output.beginEpoch(policy)
-    if (policy.mode === 'realTime' && policy.evictMillis > this.#watermark) this.#flow(policy.evictMillis)
+    if (policy.mode !== 'realTime' || policy.evictMillis <= this.#watermark) return
+    if (this.#parts.hasInputWatermark) {
+      // The tasks before send it on when they have put out what it makes due; until then that is not late here.
+      this.#owed = policy.evictMillis
+      this.#advance()
+    } else {
+      this.#flow(policy.evictMillis)
+    }
   }
 
   onWatermark(millis: number): void {
@@ -291,6 +300,7 @@ export class Task implements InputEvents {
       const millis = max === Number.NEGATIVE_INFINITY ? max : Math.floor(max / 1000) - watermarks[w].delayMillis
       if (isMin ? millis < merged : millis > merged) merged = millis
     }
+    if (hasInputWatermark && this.#inputWatermark >= this.#owed && merged < this.#owed) merged = this.#owed
     if (merged !== Number.POSITIVE_INFINITY && merged > this.#watermark) this.#flow(merged)
   }
 

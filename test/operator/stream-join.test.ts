@@ -1,9 +1,14 @@
 import { expect, test } from 'vitest'
 import type { Expression } from '../../src/expression/expression.ts'
+import { analyze } from '../../src/plan/analyze.ts'
 import type { JoinType, LogicalPlan } from '../../src/plan/logical-plan.ts'
+import { optimize } from '../../src/plan/optimize.ts'
+import { planPhysical } from '../../src/plan/physical-plan.ts'
 import { type DataType, decimalType, field, type StructType, structType } from '../../src/record/data-type.ts'
 import type { UserRow } from '../../src/record/user-value.ts'
 import { rowText, runScenario, type ScenarioEpoch, torture, undisturbed } from '../../src/testing/torture/index.ts'
+import { Instance } from '../../src/testing/torture/instance.ts'
+import { tortured } from '../../src/testing/torture/joined-sides.ts'
 import { as, call, col, lit, source, watermark, window } from '../support/plans.ts'
 
 // Goal: what a join of two streams does at its edges: rows that are behind the watermark but not late, nulls, values that are easily lost.
@@ -177,4 +182,63 @@ test('a row comes out of the state as it went in: −0, NaN, wide decimals, long
       .map(rowText)
       .sort(),
   ).toEqual(wanted.sort())
+})
+
+/** The join's own task, whose rows come as the stages before it make them: much faster than through those. */
+const joinAlone = (plan: LogicalPlan) => {
+  const physical = planPhysical(optimize(analyze(plan).plan), 1, 'append')
+  const { stage } = tortured(physical)
+  const instance = new Instance(stage, new Map(), 'append', undisturbed, () => 0, null)
+  const [operator] = instance.chain.operators
+  const { fields } = stage.inputSchema
+  let epochNumber = 0
+  return {
+    operator,
+    usedBytes: () => operator.store.usedBytes + (operator.ownBytes ?? 0),
+    run: (rows: readonly ['l' | 'r', number, number][], evictMillis: number) =>
+      instance.run({ epoch: epochNumber++, mode: 'microBatch', batchTimeMicros: 0, lateMillis: evictMillis, evictMillis }, [
+        {
+          rows: rows.map(([name, k, seconds]) => {
+            const values: UserRow = { '\u0000side': name === 'l' ? 0 : 1, '\u0000key0': k, [`${name}k`]: k, [`${name}t`]: at(seconds) }
+            return Object.fromEntries(fields.map(f => [f.name, values[f.name] ?? null]))
+          }),
+          watermark: null,
+        },
+      ]),
+  }
+}
+
+test('the memory of rows and lists falls back when all have gone', () => {
+  const { operator, usedBytes, run: feed } = joinAlone(join('fullOuter', side('l'), side('r'), sameKey, ...within))
+  const before = usedBytes()
+  for (let round = 0; round < 3; round++) {
+    const from = round * 1000 + 1
+    const rows = Array.from({ length: 30_000 }, (_, i): ['l' | 'r', number, number] => [i % 2 === 0 ? 'l' : 'r', i >> 2, from + i / 1000])
+    feed(rows, round * 1_000_000)
+    expect(operator.store.size).toBe(30_000)
+    expect(usedBytes()).toBeGreaterThan(30_000 * 100)
+    const { sealed } = feed([], (round + 1) * 1_000_000)
+    expect(sealed.operators[0].usedBytes).toBe(usedBytes())
+    feed([], (round + 1) * 1_000_000)
+    expect(operator.store.size).toBe(0)
+    expect(usedBytes()).toBe(before)
+  }
+})
+
+test('a key that has most rows costs no more a row than others, but for its matches', () => {
+  const cost = (key: (i: number) => number): number => {
+    const { run: feed } = joinAlone(join('leftOuter', side('l'), side('r'), sameKey, ...within))
+    const lefts = Array.from({ length: 50_000 }, (_, i): ['l', number, number] => ['l', key(i), 1 + i / 1000])
+    const start = process.cpuUsage()
+    feed(lefts, 0)
+    // All of them meet one, and then they go.
+    expect(feed([['r', key(0), 30]], 0).rows.length).toBeLessThan(5000)
+    expect(feed([], 1_000_000).rows.length).toBeGreaterThan(45_000)
+    const { user, system } = process.cpuUsage(start)
+    return user + system
+  }
+  cost(i => i)
+  const [many, hot] = [cost(i => i), cost(() => 1)]
+  // Anything quadratic would be hundreds of times as much.
+  expect(hot).toBeLessThan(20 * many)
 })

@@ -1,20 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
-import { type Column, col, type DataFrame, type Row, Trigger, timestampAdd, WalkwaySession, window } from '../../src/index.ts'
-import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
-import { within } from '../support/within.ts'
+import { test } from 'vitest'
+import { col, count, type DataFrame, timestampAdd, window } from '../../src/index.ts'
+import { seededRandom, seeds } from '../support/random.ts'
+import { END, type Event, masters, runTwoStreams } from './two-streams.ts'
 
 // Goal: a join of two streams gives what the same rows give when all of them are there at once, however they come: in any mode, on any
 // number of workers, stopped and started again, with and without partners. Method: random rows of two sides against two loops of plain
 // JavaScript. No row is late, so the answer is exact.
-
-interface Event {
-  readonly id: number
-  readonly key: string | null
-  readonly at: number
-}
 
 type Type = 'inner' | 'leftOuter' | 'rightOuter' | 'fullOuter' | 'leftSemi'
 
@@ -24,14 +15,6 @@ interface Rule {
   readonly pairs: (l: Event, r: Event) => boolean
   readonly join: (left: DataFrame, right: DataFrame, type: Type) => DataFrame
 }
-
-const START = Date.UTC(2024, 0, 1)
-const DISORDER = 1000
-const END = START + 10_000_000
-const SCHEMA = 'id INT, key STRING, at TIMESTAMP'
-const schemaOf = (prefix: string): Column[] =>
-  ['id', 'key', 'at'].map(name => col(name).alias(`${prefix}${name[0].toUpperCase()}${name.slice(1)}`))
-const side = (frame: DataFrame, prefix: string): DataFrame => frame.withWatermark('at', DISORDER).select(...schemaOf(prefix))
 
 const sameKey = col('lKey').equalTo(col('rKey'))
 const windowOf = (at: number): number => Math.floor(at / 2000)
@@ -88,81 +71,88 @@ const expected = (type: Type, rule: Rule, lefts: readonly Event[], rights: reado
   return rows.sort()
 }
 
-const folders: string[] = []
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-})
-
-const triggers = [Trigger.realTime(10), Trigger.realTime('1 hour'), Trigger.processingTime(0)]
-
-/** Rows of one moment, never behind by more than the watermark waits. */
-const eventsAround = (random: SeededRandom, moment: number, first: number): Event[] =>
-  Array.from({ length: random.below(8) }, (_, i) => ({
-    id: first + i,
-    key: random.below(8) === 0 ? null : `key ${random.below(4)}`,
-    at: moment - random.below(DISORDER),
-  }))
-
-const run = async (seed: number, type: Type, rule: Rule, master: string): Promise<void> => {
-  const random = seededRandom(seed)
-  const checkpoint = mkdtempSync(join(tmpdir(), 'walkway-join-'))
-  folders.push(checkpoint)
-  await using session = WalkwaySession.builder().master(master).create()
-  const [left, right] = [session.memoryStream(SCHEMA), session.memoryStream(SCHEMA)]
-  const found: string[] = []
-  const frame = rule.join(side(left.toDF(), 'l'), side(right.toDF(), 'r'), type)
-  const take = (row: Row): void => {
-    const [l, r] = [row.lId ?? null, row.rId ?? null]
-    // The rows that end the streams are nobody's.
-    if (Number(l) >= 0 && Number(r) >= 0) found.push(`${l} ${r}`)
-  }
-  const start = () =>
-    frame.writeStream
-      .outputMode('append')
-      .option('checkpointLocation', checkpoint)
-      .trigger(triggers[random.below(triggers.length)])
-      .foreach(take)
-      .start()
-  let query = await start()
-  const state = (): string => `seed ${seed}, ${JSON.stringify(query.status)}`
-  const [lefts, rights]: [Event[], Event[]] = [[], []]
-  const add = (stream: typeof left, all: Event[], events: readonly Event[]): void => {
-    all.push(...events)
-    stream.addData(events.map(({ id, key, at }) => ({ id, key, at: new Date(at) })))
-  }
-  for (let round = 0, moment = START + DISORDER; round < 12; round++, moment += random.below(1500)) {
-    add(left, lefts, eventsAround(random, moment, lefts.length))
-    add(right, rights, eventsAround(random, moment, rights.length))
-    switch (random.below(4)) {
-      case 0:
-        await within(query.processAllAvailable(), state)
-        break
-      case 1:
-        query.setTrigger(triggers[random.below(triggers.length)])
-        break
-      case 2:
-        await within(query.stop(), state)
-        query = await start()
-        break
-      default:
-    }
-  }
-  for (const stream of [left, right])
-    stream.addData([{ id: -1, key: `the end of ${stream === left ? 'left' : 'right'}`, at: new Date(END) }])
-  await within(query.processAllAvailable(), state)
-  const wanted = expected(type, rule, lefts, rights)
-  // In real time the last watermark may still be on its way when the last row has been dealt with.
-  for (let i = 0; i < 100 && found.length < wanted.length; i++) await new Promise(resolve => setTimeout(resolve, 50))
-  await within(query.stop(), state)
-  expect(found.sort(), `seed ${seed}, ${type}, ${rule.name}, ${master}`).toEqual(wanted)
-  expect(wanted.length).toBeGreaterThan(0)
-}
-
 const types: readonly Type[] = ['inner', 'leftOuter', 'rightOuter', 'fullOuter', 'leftSemi']
-const masters = ['inline', 'local[1]', 'local[2]']
 
 test.each(seeds(10))('rows find their partners, seed %i', async seed => {
   const random = seededRandom(seed)
   const type = types[seed % types.length]
-  await run(seed, type, rules[random.below(rules.length)], masters[random.below(masters.length)])
+  const rule = random.pick(rules)
+  await runTwoStreams({
+    seed,
+    master: random.pick(masters),
+    name: `${type}, ${rule.name}`,
+    query: (left, right) => rule.join(left, right, type),
+    text: row => {
+      const [l, r] = [row.lId ?? null, row.rId ?? null]
+      return Number(l) >= 0 && Number(r) >= 0 ? `${l} ${r}` : null
+    },
+    expected: (lefts, rights) => expected(type, rule, lefts, rights),
+  })
+})
+
+/** Rows by key and window, as `window key: count`. */
+const countWindows = (events: readonly Event[], size: number): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const { key, at } of events) {
+    const name = `${Math.floor(at / size) * size} ${key}`
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return counts
+}
+
+const startOf = (value: unknown): number => Number((value as { start: Date }).start)
+
+test.each(seeds(6))('totals of the windows of both sides find each other, seed %i', async seed => {
+  const random = seededRandom(seed)
+  const type: 'inner' | 'fullOuter' = seed % 2 === 0 ? 'inner' : 'fullOuter'
+  const totals = (frame: DataFrame, prefix: string): DataFrame =>
+    frame
+      .groupBy(window(`${prefix}At`, '2 seconds').alias('window'), col(`${prefix}Key`).alias('key'))
+      .agg(count('*').alias(`${prefix}Rows`))
+  await runTwoStreams({
+    seed,
+    master: random.pick(masters),
+    name: `totals, ${type}`,
+    query: (left, right) => totals(left, 'l').join(totals(right, 'r'), ['window', 'key'], type),
+    text: row => (startOf(row.window) >= END - 2000 ? null : `${startOf(row.window)} ${row.key}: ${row.lRows} ${row.rRows}`),
+    expected: (lefts, rights) => {
+      const [l, r] = [countWindows(lefts, 2000), countWindows(rights, 2000)]
+      const isNull = (name: string): boolean => name.endsWith(' null')
+      const rows: string[] = []
+      for (const [name, rowsOfLeft] of l) {
+        const partner = isNull(name) ? undefined : r.get(name)
+        if (partner !== undefined || type === 'fullOuter') rows.push(`${name}: ${rowsOfLeft} ${partner ?? null}`)
+      }
+      if (type === 'fullOuter') {
+        for (const [name, rowsOfRight] of r) if (isNull(name) || !l.has(name)) rows.push(`${name}: null ${rowsOfRight}`)
+      }
+      return rows
+    },
+  })
+})
+
+test.each(seeds(6))('the rows of an outer join are counted by window, seed %i', async seed => {
+  const random = seededRandom(seed)
+  const rule = rules[1]
+  await runTwoStreams({
+    seed,
+    master: random.pick(masters),
+    name: 'outer join, then windows',
+    query: (left, right) =>
+      rule
+        .join(left, right, 'leftOuter')
+        .groupBy(window('lAt', '1 second').alias('window'))
+        .agg(count('*').alias('rows'), count('rId').alias('pairs')),
+    text: row => (startOf(row.window) >= END - 1000 ? null : `${startOf(row.window)}: ${row.rows} ${row.pairs}`),
+    expected: (lefts, rights) => {
+      const counts = new Map<number, [number, number]>()
+      for (const l of lefts) {
+        const partners = rights.filter(r => rule.pairs(l, r)).length
+        const start = Math.floor(l.at / 1000) * 1000
+        const [rows, pairs] = counts.get(start) ?? [0, 0]
+        counts.set(start, [rows + Math.max(1, partners), pairs + partners])
+      }
+      return [...counts].map(([start, [rows, pairs]]) => `${start}: ${rows} ${pairs}`)
+    },
+  })
 })

@@ -13,7 +13,7 @@ export const tortured = (physical: PhysicalPlan): { readonly stage: Stage; reado
   const stage = stages[stages.length - 1]
   const sides = stages.slice(0, -1)
   if (sides.some(({ input, ops }) => input.kind !== 'source' || ops.some(op => 'operatorId' in op))) {
-    throw new Error('it must be one chain of operators, over one source or over streams without state of their own')
+    throw new Error('it must be one chain of operators, over one source or streams without state')
   }
   return { stage, sides }
 }

@@ -668,6 +668,12 @@ def times():
     f.table(['timestamp'], [(v,) for v in stamps], [('unixSeconds', call('unixSeconds', c0, sql='unix_seconds({0})')), ('unixMillis', call('unixMillis', c0, sql='unix_millis({0})')), ('unixMicros', call('unixMicros', c0, sql='unix_micros({0})'))])
     f.table(['bigint'], [(v,) for v in [None, 0, 1, -1, 1577836800, -8520336000]], [('timestampSeconds', call('timestampSeconds', c0, sql='timestamp_seconds({0})')), ('timestampMillis', call('timestampMillis', c0, sql='timestamp_millis({0})')), ('timestampMicros', call('timestampMicros', c0, sql='timestamp_micros({0})'))])
     f.table(['double'], [(v,) for v in [None, 0.0, 1.5, -1.5, 1577836800.123456, NAN]], [('timestampSeconds of double', call('timestampSeconds', c0, sql='timestamp_seconds({0})'))])
+    for unit, micros in [('MICROSECOND', 1), ('MILLISECOND', 1000), ('SECOND', 1_000_000), ('MINUTE', 60_000_000), ('HOUR', 3_600_000_000), ('DAY', 86_400_000_000), ('WEEK', 604_800_000_000)]:
+        for n in [1, -1, 0, 1500, -90]:
+            shifted = E(f'timestampadd({unit}, {n}, c0)', call('timestampAdd', c0, lit(float(n * micros), 'double')).json)
+            f.table(['timestamp'], [(v,) for v in stamps + [-9007199254740000, 8100000000000000]], [(f'timestampAdd {n} {unit}', shifted)])
+    shifted = E("timestampadd(HOUR, 1, c0)", call('timestampAdd', c0, lit(3.6e9, 'double')).json)
+    f.table(['date'], [(v,) for v in VALUES['date']], [('timestampAdd to a date', shifted)])
     f.table(['int'], [(1,)], [('currentTimestamp is a timestamp', call('isNotNull', call('currentTimestamp', sql='current_timestamp()'), sql='({0} IS NOT NULL)'))])
     SECOND = 1000000
     shapes = [(10, 10, 0), (10, 10, 5), (10, 5, 0), (10, 5, 2), (10, 3, 0), (60, 60, 15), (86400, 86400, 0), (604800, 604800, 0), (0.01, 0.01, 0), (7, 7, 3), (10, 3, 1), (10, 10, -5), (30, 10, 0)]
