@@ -19,8 +19,8 @@ export const tortured = (physical: PhysicalPlan): { readonly stage: Stage; reado
 }
 
 /**
- * What the stages before a join or a union send it: each row as they make it, and in real time the least of their watermarks behind it, as it comes
- * through the rings. They have no state, so they are not disturbed.
+ * What the stages before a join or a union send it: each row as they make it, and in real time the least of their watermarks behind it,
+ * as it comes through the rings. They have no state, so they are not disturbed.
  */
 export class JoinedSides {
   readonly #sides: readonly Instance[]
