@@ -39,8 +39,8 @@ export const Trigger = {
    */
   realTime(interval: string | number = DEFAULT_REAL_TIME_MILLIS): Trigger {
     const millis = durationMillis(interval)
-    if (!(millis > 0)) throw refuse('realTime', interval, 'positive')
-    return { kind: 'realTime', intervalMillis: Math.max(LEAST_REAL_TIME_MILLIS, millis) }
+    if (!(millis >= LEAST_REAL_TIME_MILLIS)) throw refuse('realTime', interval, `at least ${LEAST_REAL_TIME_MILLIS} ms`)
+    return { kind: 'realTime', intervalMillis: millis }
   },
 } as const
 

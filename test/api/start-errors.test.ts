@@ -168,6 +168,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
   'an interval that is no number': { code: 'BAD_DURATION', says: /NaN/, start: trigger({ processingTime: Number.NaN }) },
   'an interval below nothing': { code: 'BAD_TRIGGER_INTERVAL', says: /processingTime.*-5/, start: trigger({ processingTime: -5 }) },
   'a real time of no interval': { code: 'BAD_TRIGGER_INTERVAL', says: /realTime.*0/, start: () => Trigger.realTime(0) },
+  'a real time of less than 10 ms': { code: 'BAD_TRIGGER_INTERVAL', says: /realTime.*9/, start: () => Trigger.realTime(9) },
   'a word that is no trigger': { code: 'BAD_TRIGGER', says: /"sometimes".*processingTime/, start: () => parseTrigger('sometimes') },
   'a foreach of nothing': {
     code: 'BAD_ARGUMENT',

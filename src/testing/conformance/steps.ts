@@ -124,7 +124,7 @@ class StepRunner {
         return expectDuration(() => triggerMillis(realTime), String(realTime), ms, error)
       }
       case 'startBelowMinimumBatchDuration':
-        // Walkway has no minimum: an epoch ends without stopping anything.
+        // The least that Walkway takes is 10 ms.
         return engine.start({ trigger: { realTimeMs: 1 } })
       default:
         return this.#expectProgress(kind, argument)
