@@ -11,10 +11,12 @@ import {
   dependencyGaps,
   type Files,
   idleCodes,
+  idleExports,
   leakyPackages,
   leftovers,
   longLines,
   misplaced,
+  raggedComments,
   unsortedCodes,
   upwardImports,
 } from './support/tidy-rules.ts'
@@ -178,6 +180,21 @@ describe('dead files', () => {
   })
 })
 
+describe('dead exports', () => {
+  test('what is exported for nobody is found', () => {
+    const planted = of({
+      'src/a.ts':
+        'export const used = 1\nexport const alone = 2\nexport interface Part {}\nexport interface Idle {}\nconst part: Part = alone',
+      'src/b.ts': "import { used } from './a.ts'",
+    })
+    expect(idleExports(planted)).toEqual(['src/a.ts: exports alone for nobody', 'src/a.ts: exports Idle for nobody'])
+  })
+
+  test('there are none', () => {
+    expect(idleExports(files)).toEqual([])
+  })
+})
+
 describe('leftovers', () => {
   test('notes, prints and tests that shut others out are found', () => {
     // Put together here, so that this file is clean itself.
@@ -190,6 +207,15 @@ describe('leftovers', () => {
 
   test('there are none', () => {
     expect(leftovers(files, MAY_PRINT)).toEqual([])
+  })
+
+  test('a comment that breaks off in mid-sentence is found', () => {
+    expect(raggedComments(of({ 'src/a.ts': '/**\n * It goes on\n * in the next line.\n */' }))).toEqual(['src/a.ts:2: * It goes on'])
+    expect(raggedComments(of({ 'src/a.ts': '// It ends here.\n// Another one.\n// - a list\n// - of things' }))).toEqual([])
+  })
+
+  test('no comment does', () => {
+    expect(raggedComments(files)).toEqual([])
   })
 
   test('a line of more than 140 characters is found', () => {

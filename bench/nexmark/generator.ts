@@ -7,7 +7,7 @@ export const AUCTION = 1
 export const BID = 2
 
 /** 2015-07-15T00:00:00Z. */
-export const BASE_MILLIS = 1436918400000
+const BASE_MILLIS = 1436918400000
 const FIRST_ID = 1000
 const FIRST_CATEGORY = 10
 const COLD_CHANNELS = 10000

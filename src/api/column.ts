@@ -24,8 +24,7 @@ export type ColumnOrName = Column | string
 
 /**
  * An expression over the columns of a DataFrame, under the names of Spark's Column. Immutable; names are looked up when the query is
- * analyzed, so a misspelt
- * one is reported there.
+ * analyzed, so a misspelt one is reported there.
  */
 export class Column {
   readonly expression: Expression

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
 /** CPUs that a cgroup's `cpu.max` ("200000 100000", "max 100000") or v1 quota and period allow; Infinity without a limit. */
-export const quotaOf = (text: string): number => {
+const quotaOf = (text: string): number => {
   const [quota, period] = text.trim().split(/\s+/).map(Number)
   return quota > 0 && period > 0 ? quota / period : Number.POSITIVE_INFINITY
 }

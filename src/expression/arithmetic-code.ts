@@ -82,7 +82,7 @@ export const rescale = (code: string, from: number, to: number): string => {
 }
 
 /** Checks that an unscaled decimal has no more digits than its type. */
-export const emitDecimalCheck = (cg: CodeBuilder, value: string, type: DataType): void => {
+const emitDecimalCheck = (cg: CodeBuilder, value: string, type: DataType): void => {
   const limit = power(precisionOf(type))
   cg.line(`if (${value} >= ${limit} || ${value} <= -${limit}) ${cg.constant(failDecimal)}(${cg.constant(type)})`)
 }

@@ -4,7 +4,7 @@ import { doubleText } from './text-format.ts'
 
 /** Kinds of values that a cursor stands before. */
 export const OBJECT = 123
-export const ARRAY = 91
+const ARRAY = 91
 export const STRING = 34
 export const TRUE = 116
 export const FALSE = 102

@@ -13,7 +13,7 @@ import { emitRecord } from './record-emitter.ts'
 import type { Value } from './value.ts'
 
 /** The column that takes a malformed line, if the schema has it. */
-export const CORRUPT_RECORD = '_corrupt_record'
+const CORRUPT_RECORD = '_corrupt_record'
 
 /** What became of a line. */
 export type LineResult = 'row' | 'blank' | 'malformed'

@@ -12,7 +12,7 @@ import type { Value } from './value.ts'
 const parts = (bytes: BytesValue): string => `${bytes.buffer}, ${bytes.offset}, ${bytes.length}`
 
 /** UTF-8 characters are as many as bytes that do not continue one. */
-export const countChars = (u8: Uint8Array, offset: number, length: number): number => {
+const countChars = (u8: Uint8Array, offset: number, length: number): number => {
   let count = 0
   for (let i = offset; i < offset + length; i++) if ((u8[i] & 0xc0) !== 0x80) count++
   return count

@@ -17,14 +17,14 @@ export const decimalFor = (type: DataType): Extract<DataType, { kind: 'decimal' 
   type.kind === 'decimal' ? type : { kind: 'decimal', precision: integralDigits[type.kind] ?? 38, scale: 0 }
 
 /** Cuts a decimal to 38 digits as Spark does: digits before the point are kept, at least 6 after it if there were as many. */
-export const adjustDecimal = (precision: number, scale: number): DataType => {
+const adjustDecimal = (precision: number, scale: number): DataType => {
   if (precision <= 38) return decimalType(precision, scale)
   const whole = precision - scale
   return decimalType(38, Math.max(38 - whole, Math.min(scale, 6)))
 }
 
 /** The decimal that holds the values of both. */
-export const widerDecimal = (left: DataType, right: DataType): DataType => {
+const widerDecimal = (left: DataType, right: DataType): DataType => {
   const [a, b] = [decimalFor(left), decimalFor(right)]
   const scale = Math.max(a.scale, b.scale)
   return adjustDecimal(scale + Math.max(a.precision - a.scale, b.precision - b.scale), scale)

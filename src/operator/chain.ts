@@ -85,9 +85,8 @@ export interface CompiledChain {
 
 /**
  * Compiles a chain of operators to JavaScript. The burst loop stands inside the generated function; a function ends where a stateful
- * operator begins,
- * and what follows that operator is a second function, which reads a group in place in the arena. They are generated from the end of the
- * chain on.
+ * operator begins, and what follows that operator is a second function, which reads a group in place in the arena. They are generated from
+ * the end of the chain on.
  */
 export const compileChain = (spec: ChainSpec): CompiledChain => {
   const operators = spec.ops.map(op => makeOperator(op, spec))
@@ -263,7 +262,7 @@ const emitFrom = (
 }
 
 /** The how-manieth watermark of its chain an operator is: its place in the registers. */
-export const watermarkIndex = (spec: Pick<ChainSpec, 'ops'>, index: number): number =>
+const watermarkIndex = (spec: Pick<ChainSpec, 'ops'>, index: number): number =>
   spec.ops.slice(0, index).filter(op => op.kind === 'watermark').length
 
 const emitOutput = (c: OpContext, spec: ChainSpec, row: RowAccessor): void => {

@@ -20,8 +20,7 @@ export interface Analyzed {
 
 /**
  * Gives a plan meaning: resolves names and types, expands stars and windows, finds event time. What cannot mean anything is refused with
- * the column or value
- * at fault. Whether a query may run in an output mode is `check-streaming.ts`'s question.
+ * the column or value at fault. Whether a query may run in an output mode is `check-streaming.ts`'s question.
  */
 export const analyze = (plan: LogicalPlan): Analyzed => {
   switch (plan.kind) {
@@ -155,8 +154,7 @@ const windowsIn = (e: Expression): WindowExpression[] => {
 
 /**
  * Windows multiply rows, so they are made below the projection or aggregation that names them, by one more operator; the expressions above
- * then refer to
- * its column. Returns the child with that operator, and the expressions rewritten.
+ * then refer to its column. Returns the child with that operator, and the expressions rewritten.
  */
 const expandWindows = (child: Analyzed, expressions: readonly Expression[]): { child: Analyzed; expressions: readonly Expression[] } => {
   const windows = expressions.flatMap(windowsIn)

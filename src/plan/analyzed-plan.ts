@@ -1,7 +1,7 @@
 import type { Bound, BoundAggregate } from '../expression/expression.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { UserRow } from '../record/user-value.ts'
-import type { JoinType, OutputMode, SourceNode } from './logical-plan.ts'
+import type { JoinType, SourceNode } from './logical-plan.ts'
 import type { TimeBound } from './time-bounds.ts'
 
 export type StreamJoinType = Exclude<JoinType, 'leftAnti' | 'cross'>
@@ -128,8 +128,3 @@ export type AnalyzedPlan =
       readonly schema: StructType
     }
   | { readonly kind: 'limit'; readonly child: AnalyzedPlan; readonly count: number; readonly schema: StructType }
-
-export interface AnalyzedQuery {
-  readonly plan: AnalyzedPlan
-  readonly outputMode: OutputMode
-}

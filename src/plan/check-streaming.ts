@@ -5,8 +5,8 @@ import type { OutputMode } from './logical-plan.ts'
 
 /**
  * Whether a streaming query can mean something in its output mode: Spark's UnsupportedOperationChecker, less the restrictions that come
- * from Spark's engine and not from the meaning (a union of a stream with a table …). Throws
- * UNSUPPORTED_OUTPUT_MODE, UNSUPPORTED_OPERATION, NO_STREAMING_SOURCE.
+ * from Spark's engine and not from the meaning (a union of a stream with a table …). Throws UNSUPPORTED_OUTPUT_MODE,
+ * UNSUPPORTED_OPERATION, NO_STREAMING_SOURCE.
  */
 export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void => {
   if (!analyzed.streaming) throw new EngineError('NO_STREAMING_SOURCE')

@@ -30,19 +30,13 @@ export interface Field {
   readonly nullable: boolean
 }
 
-export type TypeKind = DataType['kind']
-
 export const nullType: DataType = { kind: 'null' }
 export const booleanType: DataType = { kind: 'boolean' }
-export const byteType: DataType = { kind: 'byte' }
-export const shortType: DataType = { kind: 'short' }
 export const integerType: DataType = { kind: 'integer' }
 export const longType: DataType = { kind: 'long' }
-export const floatType: DataType = { kind: 'float' }
 export const doubleType: DataType = { kind: 'double' }
 export const stringType: DataType = { kind: 'string' }
 export const binaryType: DataType = { kind: 'binary' }
-export const dateType: DataType = { kind: 'date' }
 export const timestampType: DataType = { kind: 'timestamp' }
 
 export const decimalType = (precision: number, scale: number): DataType => ({ kind: 'decimal', precision, scale })

@@ -30,7 +30,7 @@ export const reportChanges = (task: string, report: (report: TaskReport) => void
  * A frame on the ring to the persister: f64 epoch · u32 operator · u32 how many bytes of this chunk are still to come · bytes. A chunk
  * holds whole operations of the change log; the frames of one follow each other.
  */
-export const CHANGES = 1
+const CHANGES = 1
 export const CHANGES_HEADER_BYTES = 16
 /** How full a ring must be before the persister is woken for it. A frame never takes more than that. */
 const WAKE_FILL = 0.25

@@ -6,9 +6,9 @@
  * Little-endian, not aligned; records follow each other without gaps. The order within an epoch matters only between records of one key:
  * all deletions of an epoch stand before its puts.
  */
-export const PUT = 1
-export const DELETE = 2
-export const RECORD_HEADER_BYTES = 16
+const PUT = 1
+const DELETE = 2
+const RECORD_HEADER_BYTES = 16
 
 export const putBytes = (keyLength: number, valueLength: number): number => RECORD_HEADER_BYTES + keyLength + valueLength
 

@@ -8,9 +8,9 @@ import { type ChangeVisitor, readChanges, readInt32 } from './change-record.ts'
  *
  *   0  'WKWS' · 4 u32 version · 8 records (see change-record.ts) · end − 8 u32 CRC-32 of the records · end − 4 'SKWW'
  */
-export const STATE_MAGIC = 0x53574b57
-export const STATE_END = 0x57574b53
-export const STATE_VERSION = 1
+const STATE_MAGIC = 0x53574b57
+const STATE_END = 0x57574b53
+const STATE_VERSION = 1
 export const STATE_HEADER_BYTES = 8
 export const STATE_TRAILER_BYTES = 8
 

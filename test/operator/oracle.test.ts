@@ -9,8 +9,8 @@ import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { cutRandomly } from './events.ts'
 
 // Goal: one query, three modes, the same final rows; and where rows are late, exactly those missing that are late by the rule of the mode.
-// Method: random
-// events through filter → groupBy(window, key) → aggregates, against a few lines of plain JavaScript that know nothing of the engine.
+// Method: random events through filter → groupBy(window, key) → aggregates, against a few lines of plain JavaScript that know nothing of
+// the engine.
 
 interface Event {
   readonly key: string | null

@@ -4,19 +4,7 @@ import { dirname, join, normalize } from 'node:path'
 export type Files = ReadonlyMap<string, string>
 
 /** Each imports only from itself and those before it. `src/index.ts` and `src/testing` stand above all of them. */
-export const LAYERS = [
-  'base',
-  'record',
-  'expression',
-  'plan',
-  'state',
-  'operator',
-  'connector',
-  'runtime',
-  'coordinator',
-  'api',
-  'cli',
-] as const
+const LAYERS = ['base', 'record', 'expression', 'plan', 'state', 'operator', 'connector', 'runtime', 'coordinator', 'api', 'cli'] as const
 
 const BUFFERS = 'native-free-buffers/'
 const isCode = (path: string): boolean => /\.(ts|js|mjs)$/.test(path)
@@ -28,7 +16,7 @@ const bareCode = (text: string): string =>
   text.replace(TOKENS, token => (token.startsWith('/') ? token.replace(/[^\n]/g, ' ') : `''${token.replace(/[^\n]/g, '')}`))
 
 /** Modules that a file names: imports, exports from, dynamic imports, and files that are started by `new URL`. */
-export const importsOf = (text: string): string[] => {
+const importsOf = (text: string): string[] => {
   const code = withoutComments(text)
   const patterns = [
     /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/g,
@@ -104,6 +92,37 @@ export const deadFiles = (files: Files, entries: readonly string[]): string[] =>
     .map(path => `${path}: nothing leads to it`)
 }
 
+/** Functions, classes and constants that are exported for nobody, and types that nothing names, not even their own file. */
+export const idleExports = (files: Files): string[] => {
+  const users = new Map<string, Set<string>>()
+  for (const [path, text] of files) {
+    if (!isCode(path)) continue
+    for (const [word] of text.matchAll(/[\w$]+/g)) users.set(word, (users.get(word) ?? new Set()).add(path))
+  }
+  const wrong: string[] = []
+  for (const [path, text] of files) {
+    for (const [, kind, name] of text.matchAll(/^export (?:abstract |async )*(const|let|function|class|interface|type) ([\w$]+)/gm)) {
+      const isAlone = users.get(name)?.size === 1
+      const isType = kind === 'interface' || kind === 'type'
+      // An exported function may speak of a type of its own file.
+      const isNamed = isType && text.replace(TOKENS, ' ').split(new RegExp(`\\b${name.replaceAll('$', '\\$')}\\b`)).length > 2
+      if (isAlone && !isNamed) wrong.push(`${path}: exports ${name} for nobody`)
+    }
+  }
+  return wrong
+}
+
+/** Comments with a line that ends in mid-sentence long before the margin, as searching and replacing leaves them. */
+export const raggedComments = (files: Files): string[] =>
+  [...files].flatMap(([path, text]) => {
+    const lines = isCode(path) ? text.split('\n') : []
+    return lines.flatMap((line, i) => {
+      const isInMidSentence = /^\s*(\/\/|\*) [^|│└┌]*[\p{L}\d,)`]$/u.test(line) && !/ {2}/.test(line.trim())
+      const [, next] = /^\s*(?:\/\/|\*) (\p{Ll}\S*)/u.exec(lines[i + 1] ?? '') ?? []
+      return isInMidSentence && next !== undefined && line.length + next.length < RAGGED_WIDTH ? [`${path}:${i + 1}: ${line.trim()}`] : []
+    })
+  })
+
 /** What was left lying about: notes to oneself, prints, tests that keep others from running. */
 export const leftovers = (files: Files, mayPrint: readonly RegExp[]): string[] => {
   const wrong: string[] = []
@@ -125,7 +144,9 @@ export const leftovers = (files: Files, mayPrint: readonly RegExp[]): string[] =
   return wrong
 }
 
-export const LINE_WIDTH = 140
+const LINE_WIDTH = 140
+/** Well below the width of a line: where a comment is broken is a matter of taste, but for lines like stumps. */
+const RAGGED_WIDTH = 110
 
 /** Texts, which the formatter does not break either. */
 const TEXTS = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`/g

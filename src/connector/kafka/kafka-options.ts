@@ -30,7 +30,7 @@ const refused: Readonly<Record<string, string>> = {
 }
 
 /** Throws MISSING_OPTION and BAD_OPTION. */
-export const clusterOptions = (options: ConnectorOptions): ClusterOptions => {
+const clusterOptions = (options: ConnectorOptions): ClusterOptions => {
   for (const [name, value] of Object.entries(options)) {
     const reason = refused[name.toLowerCase()]
     if (reason !== undefined) throw new EngineError('BAD_OPTION', { option: name, value, expected: reason })

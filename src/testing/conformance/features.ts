@@ -143,5 +143,3 @@ const missingFunction = (e: Expr): string | null => {
   }
   return null
 }
-
-export const isStream = (plan: Plan): boolean => [...nodesOf(plan)].some(node => node.op === 'source')

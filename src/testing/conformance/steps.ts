@@ -8,7 +8,7 @@ import type { AddSpec, Case, FileSpec, RewindSpec, Row, StartSpec, Step, Value }
 import { type Progress, progressesOf } from './observe.ts'
 
 /** A case is not met. */
-export class Failed extends Error {}
+class Failed extends Error {}
 
 const check = (holds: boolean, message: string): void => {
   if (!holds) throw new Failed(message)
