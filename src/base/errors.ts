@@ -48,7 +48,7 @@ const table = {
     fate: 'user',
     message: '{expression}: expected {expected}, but {argument} is of type {actual}. Cast it, or use another function.',
   },
-  JOIN_WITHOUT_EQUALITY: { fate: 'user', message: 'A {type} join of a stream needs at least one equality between its sides.' },
+  JOIN_WITHOUT_EQUALITY: { fate: 'user', message: 'A join of a stream ({type}) needs at least one equality between its sides.' },
   MISSING_OPTION: { fate: 'user', message: 'Format {format} needs the option {option}.' },
   MISSING_SCHEMA: { fate: 'user', message: 'Format {format} needs a schema. Give it with schema(…).' },
   MISSING_SINK: {

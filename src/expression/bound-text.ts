@@ -50,4 +50,5 @@ export const aggregateText = (aggregate: BoundAggregate): string => {
 }
 
 /** Names that the analyzer makes begin with a character that no keyboard has. */
-const visible = (name: string): string => (name.startsWith('\u0000') ? `_${name.slice(1)}` : name)
+/** A name as a reader sees it: those of columns that the planner made begin with a zero. */
+export const visible = (name: string): string => (name.startsWith('\u0000') ? `_${name.slice(1)}` : name)

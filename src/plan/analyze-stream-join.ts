@@ -31,7 +31,7 @@ export const analyzeStreamJoin = (left: Analyzed, right: Analyzed, type: JoinTyp
     return keepsUnmatched(joinType, name) ? side : filtered(side, split.own[name])
   })
   const plans = [leftRows, rightRows]
-  const keyFields = split.keys.map((key, i) => field(`\u0000key${i}`, key.left.type, key.left.nullable || key.right.nullable))
+  const keyFields = split.keys.map((key, i) => field(keyName(key.left, i), key.left.type, key.left.nullable || key.right.nullable))
   const sideFields = plans.map(({ plan }) => plan.schema.fields)
   const schema = structType([
     field('\u0000side', integerType, false),
@@ -67,7 +67,9 @@ export const analyzeStreamJoin = (left: Analyzed, right: Analyzed, type: JoinTyp
   for (const name of ['left', 'right'] as const) {
     if (!sides[name].keepsUnmatched || evicts(name)) continue
     throw new EngineError('MISSING_WATERMARK', {
-      operation: `a ${type} join of two streams, whose ${name} rows without a match are final only when a watermark on the other side has passed what they may match,`,
+      operation:
+        `a ${type} join of two streams needs an equality or a span of event times in its condition, ` +
+        `so that ${name} rows without a match become final; it also`,
     })
   }
   const output = structType([
@@ -106,6 +108,10 @@ const streamJoinType = (type: JoinType): StreamJoinType => {
 }
 
 const keepsUnmatched = (type: StreamJoinType, side: SideName): boolean => type === 'fullOuter' || type === `${side}Outer`
+
+/** As a reader of the plan sees it: the name of the left side's column, if it is one. */
+const keyName = (key: Bound, index: number): string =>
+  `\u0000key${index}${key.kind === 'input' ? `:${key.name.replaceAll('\u0000', '')}` : ''}`
 
 const literalOf = (value: number): Bound => ({ kind: 'literal', value, type: integerType, nullable: false })
 

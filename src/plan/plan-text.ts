@@ -1,4 +1,5 @@
-import { aggregateText, boundText } from '../expression/bound-text.ts'
+import { aggregateText, boundText, visible } from '../expression/bound-text.ts'
+import type { Bound } from '../expression/expression.ts'
 import { outputName } from '../expression/resolve.ts'
 import { type StructType, typeName } from '../record/data-type.ts'
 import type { AnalyzedPlan, JoinSide } from './analyzed-plan.ts'
@@ -100,10 +101,13 @@ const analyzedLine = (plan: AnalyzedPlan): string => {
   }
 }
 
-const keptText = ({ bounds }: JoinSide, timeKey: number | null): string => {
-  if (timeKey !== null) return `kept until the watermark passes key ${timeKey}`
-  const times = bounds.map(({ time, shiftMicros }) => `${boundText(time)} - ${shiftMicros / 1000} ms`)
-  return times.length === 0 ? 'kept for ever' : `kept until the watermark passes ${times.join(' or ')}`
+const keptText = ({ bounds }: JoinSide, timeKey: Bound | null): string => {
+  if (timeKey !== null) return `kept until the watermark reaches ${boundText(timeKey)}`
+  const times = bounds.map(({ time, shiftMicros, inclusive }) => {
+    const shift = shiftMicros === 0 ? '' : ` ${shiftMicros < 0 ? '+' : '-'} ${Math.abs(shiftMicros) / 1000} ms`
+    return `${inclusive ? 'reaches' : 'passes'} ${boundText(time)}${shift}`
+  })
+  return times.length === 0 ? 'kept for ever' : `kept until the watermark ${times.join(' or ')}`
 }
 
 type Operator = ChainOp | Extract<AnalyzedPlan, { kind: ChainOp['kind'] }>
@@ -117,7 +121,7 @@ export const operatorText = (op: Operator): string => {
     case 'filter':
       return `Filter ${boundText(op.condition)}`
     case 'project':
-      return `Project [${op.columns.map((value, i) => `${boundText(value)} as ${op.schema.fields[i].name}`).join(', ')}]`
+      return `Project [${op.columns.map((value, i) => `${boundText(value)} as ${visible(op.schema.fields[i].name)}`).join(', ')}]`
     case 'watermark':
       return `EventTimeWatermark ${boundText(op.time)}, delay ${op.delayMicros / 1000} ms`
     case 'expandWindow':
@@ -136,7 +140,9 @@ export const operatorText = (op: Operator): string => {
     }
     case 'streamJoin': {
       const keys = op.keys.map((key, i) => `${boundText(key)}${op.nullSafe[i] ? ' null-safe' : ''}`)
-      const kept = (['left', 'right'] as const).map(name => `${name} ${keptText(op[name], op.timeKey)}`)
+      const kept = (['left', 'right'] as const).map(
+        name => `${name} ${keptText(op[name], op.timeKey === null ? null : op.keys[op.timeKey])}`,
+      )
       return `StreamJoin ${op.type} [${keys.join(', ')}]${op.residual === null ? '' : ` and ${boundText(op.residual)}`}, ${kept.join(', ')}`
     }
     case 'sort':

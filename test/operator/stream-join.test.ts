@@ -199,7 +199,7 @@ const joinAlone = (plan: LogicalPlan) => {
       instance.run({ epoch: epochNumber++, mode: 'microBatch', batchTimeMicros: 0, lateMillis: evictMillis, evictMillis }, [
         {
           rows: rows.map(([name, k, seconds]) => {
-            const values: UserRow = { '\u0000side': name === 'l' ? 0 : 1, '\u0000key0': k, [`${name}k`]: k, [`${name}t`]: at(seconds) }
+            const values: UserRow = { '\u0000side': name === 'l' ? 0 : 1, '\u0000key0:lk': k, [`${name}k`]: k, [`${name}t`]: at(seconds) }
             return Object.fromEntries(fields.map(f => [f.name, values[f.name] ?? null]))
           }),
           watermark: null,

@@ -78,6 +78,18 @@ export const expectedCounts = (files: readonly (readonly CountEvent[])[], slideM
   return [...totals].map(([id, { events, total }]) => `${id} ${events} ${total}`).sort()
 }
 
+/** What comes out when the program joins: each event with those of its key up to 300 ms later, or with nothing. */
+export const expectedPairs = (files: readonly (readonly CountEvent[])[]): string[] => {
+  const events = files.flat().filter(({ key }) => key !== 'end')
+  return events
+    .flatMap(({ time, key, value }) => {
+      const later = events.filter(other => other.key === key && other.time > time && other.time <= time + 300)
+      const totals = later.length === 0 ? [null] : later.map(other => other.value)
+      return totals.map(total => `${new Date(time).toISOString()} ${key} ${value} ${total}`)
+    })
+    .sort()
+}
+
 /** The rows that a reader of the output folder sees. */
 export const visibleCounts = async (output: string): Promise<string[]> => {
   const rows: string[] = []
@@ -86,8 +98,8 @@ export const visibleCounts = async (output: string): Promise<string[]> => {
     if (bytes.length !== size) throw new Error(`${path} has ${bytes.length} bytes, its log says ${size}`)
     for (const line of bytes.toString().split('\n')) {
       if (line === '') continue
-      const row = JSON.parse(line) as { start: string; key: string; events: number; total: number }
-      if (row.key !== 'end') rows.push(`${new Date(row.start).toISOString()} ${row.key} ${row.events} ${row.total}`)
+      const row = JSON.parse(line) as { start: string; key: string; events: number; total?: number | null }
+      if (row.key !== 'end') rows.push(`${new Date(row.start).toISOString()} ${row.key} ${row.events} ${row.total ?? null}`)
     }
   }
   return rows.sort()
@@ -135,6 +147,8 @@ export interface CountSettings {
   readonly switches?: readonly string[]
   /** Reads what is there, commits and stops. */
   readonly finish?: boolean
+  /** Has events meet instead of counting them: see `expectedPairs`. */
+  readonly joins?: boolean
   readonly options?: Readonly<Record<string, string | number>>
   /** What a signal does: stops the query (twice, as an impatient user would), or aborts the AbortSignal that it was given. */
   readonly stopBy?: 'stop' | 'abort'
