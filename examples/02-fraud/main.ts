@@ -6,7 +6,7 @@ import { StatusLine } from './status-line.ts'
 
 const USAGE = `npm start -- [MODE] [OPTIONS]   watches card payments for fraud, until Ctrl-C
 
-MODE   realTime (the default), "realTime 100 ms", "processingTime 1 second", availableNow, batch
+MODE   realTime (the default), "realTime 100 ms", "processingTime 1 second", default, availableNow, once, batch
 --seconds N          stops by itself
 --rate N             payments a second of a stream (5000)
 --rows N             payments of a batch (500000)
@@ -38,29 +38,33 @@ const main = async (): Promise<void> => {
       master: { type: 'string', default: 'local' },
       checkpoint: { type: 'string' },
       explain: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  if (values.help || positionals.length > 1) return console.log(USAGE)
-  const [mode = 'realTime'] = positionals
+  if (values.help) return console.log(USAGE)
+  const [mode = 'realTime', ...others] = positionals
+  if (others.length > 0) throw new UsageError(`One mode at a time: ${positionals.join(', ')}`)
+  const seconds = values.seconds === undefined ? null : positive('seconds', values.seconds)
 
   await using session = WalkwaySession.builder().master(values.master).create()
   const isBatch = mode === 'batch'
   const payments = isBatch
-    ? paymentsOf(session.range(Number(values.rows)), 'id')
-    : paymentsOf(session.readStream.format('rate').option('rowsPerSecond', values.rate).load(), 'value')
+    ? paymentsOf(session.range(positive('rows', values.rows)), 'id')
+    : paymentsOf(session.readStream.format('rate').option('rowsPerSecond', positive('rate', values.rate)).load(), 'value')
   const scored = verdicts(payments, rules(session))
   if (values.explain) return void (await scored.explain('extended'))
 
   using status = new StatusLine(session, mode)
   const alerts = new Alerts(text => status.print(text))
-  const stop = stopSignal(values.seconds === undefined ? null : Number(values.seconds))
+  const stop = stopSignal(seconds)
   if (isBatch) {
     const done = scored.write.foreach(row => alerts.judge(row)).then(() => true)
-    const isDone = await Promise.race([done, stop])
+    if ((await Promise.race([done, stop])) !== true) {
+      // A batch has nothing to drain: its rows are there for the next run as well.
+      status.print('mode batch: stopped before its end')
+      process.exit()
+    }
     status.summarize(alerts.count)
-    // A batch has nothing to drain: its rows are there for the next run as well.
-    if (isDone !== true) process.exit()
   } else {
     const writer = scored.writeStream
       .outputMode('update')
@@ -75,6 +79,14 @@ const main = async (): Promise<void> => {
   }
 }
 
+class UsageError extends Error {}
+
+const positive = (name: string, text: string): number => {
+  const value = Number(text)
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY)) throw new UsageError(`--${name} is ${text}: expected a number above 0`)
+  return value
+}
+
 /**
  * Resolves at Ctrl-C, at SIGTERM, or after the seconds given. Later signals are ignored: npm passes on the one that the terminal has sent
  * already.
@@ -86,6 +98,8 @@ const stopSignal = (seconds: number | null): Promise<void> =>
   })
 
 main().catch(error => {
-  console.error(error instanceof EngineError ? error.message : error)
-  process.exitCode = 1
+  const isUsage = error instanceof UsageError || String(error?.code).startsWith('ERR_PARSE_ARGS')
+  if (isUsage) console.error(`${error.message}\n\n${USAGE}`)
+  else console.error(error instanceof EngineError ? error.message : error)
+  process.exitCode = isUsage ? 2 : 1
 })

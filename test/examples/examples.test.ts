@@ -74,6 +74,25 @@ describe('fraud', () => {
   })
 })
 
+describe('what is typed wrongly is told in a sentence', () => {
+  const wrong = {
+    '--second 3': "Unknown option '--second'",
+    '--seconds soon': '--seconds is soon: expected a number above 0',
+    '--rate -5': "'--rate' argument is ambiguous",
+    'batch --rows none': '--rows is none: expected a number above 0',
+    'batch realTime': 'One mode at a time: batch, realTime',
+  }
+  for (const [args, told] of Object.entries(wrong)) {
+    test(args, async () => {
+      const fraud = startExample('02-fraud/main.js', args.split(' '))
+      expect(await fraud.ended).toBe(2)
+      expect(fraud.output()).toContain(told)
+      expect(fraud.output()).toContain('--seconds N')
+      expect(fraud.output()).not.toMatch(/^ +at /m)
+    })
+  }
+})
+
 describe('http', () => {
   const post = (port: string, body: string): Promise<{ status: number; body: unknown }> =>
     new Promise((resolve, reject) => {
