@@ -77,6 +77,18 @@ console.log(JSON.stringify(rows.sort((a, b) => a.key - b.key)))
     ])
   })
 
+  test('loads no native add-on, though a dependency brings one along', () => {
+    write(
+      'native.js',
+      `import { col, WalkwaySession } from 'walkway'
+const session = WalkwaySession.builder().master('local').create()
+await session.range(10).groupBy(col('id').mod(3).alias('key')).count().collect()
+console.log(process.report.getReport().sharedObjects.filter(path => path.endsWith('.node')))
+`,
+    )
+    expect(run(process.execPath, ['native.js'])).toBe('[]\n')
+  })
+
   test('uses the rings alone', () => {
     write(
       'ring.js',
