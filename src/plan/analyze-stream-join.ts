@@ -203,10 +203,11 @@ const withUsing = (joined: Analyzed, left: Analyzed, right: Analyzed, type: Stre
   const read = (i: number): Bound => inputOf(fields[i], i)
   const keys = columns.map((_, k): { value: Bound; field: Field } => {
     const [a, b] = [read(usingLeft[k]), read(usingRight[k])]
-    const otherwise = castTo(b, a.type)
+    const type = commonType(a.type, b.type) ?? a.type
     const present: Bound = { kind: 'call', name: 'isNotNull', args: [a], type: { kind: 'boolean' }, nullable: false }
-    const value: Bound = { kind: 'case', branches: [{ when: present, then: a }], otherwise, type: a.type, nullable: true }
-    return { value, field: fields[usingLeft[k]] }
+    const branches = [{ when: present, then: castTo(a, type) }]
+    const value: Bound = { kind: 'case', branches, otherwise: castTo(b, type), type, nullable: true }
+    return { value, field: { ...fields[usingLeft[k]], type } }
   })
   const rest = [...restLeft, ...restRight]
   const eventTime = [

@@ -184,6 +184,32 @@ test('a row comes out of the state as it went in: −0, NaN, wide decimals, long
   ).toEqual(wanted.sort())
 })
 
+test('a common column of a full outer join is wide enough for both sides', () => {
+  const of = (k: DataType, value: string): LogicalPlan => ({
+    kind: 'project',
+    child: watermark(source(structType([field('k', k), field('t', { kind: 'timestamp' })])), 't', 0),
+    columns: [col('k'), as(window('t', 5000), 'w'), as(col('t'), value)],
+  })
+  const plan: LogicalPlan = {
+    kind: 'join',
+    left: of({ kind: 'integer' }, 'lt'),
+    right: of({ kind: 'long' }, 'rt'),
+    type: 'fullOuter',
+    on: { kind: 'using', columns: ['k', 'w'] },
+  }
+  const big = 2 ** 40
+  const rows: ['l' | 'r', UserRow][] = [
+    ['l', { k: 1, t: at(1) }],
+    ['r', { k: big, t: at(1) }],
+    ['l', { k: 7, t: at(1) }],
+    ['r', { k: 7, t: at(2) }],
+    ['l', { k: 0, t: at(9) }],
+    ['r', { k: 0, t: at(9) }],
+  ]
+  const put = torture({ plan, outputMode: 'append', epochs: [epoch(rows), epoch([])] }).flatMap(result => result.rows)
+  expect(put.map(({ k }) => k).sort()).toEqual([0, 1, big, 7])
+})
+
 /** The join's own task, whose rows come as the stages before it make them: much faster than through those. */
 const joinAlone = (plan: LogicalPlan) => {
   const physical = planPhysical(optimize(analyze(plan).plan), 1, 'append')
@@ -200,7 +226,7 @@ const joinAlone = (plan: LogicalPlan) => {
         {
           rows: rows.map(([name, k, seconds]) => {
             const values: UserRow = { '\u0000side': name === 'l' ? 0 : 1, '\u0000key0:lk': k, [`${name}k`]: k, [`${name}t`]: at(seconds) }
-            return Object.fromEntries(fields.map(f => [f.name, values[f.name] ?? null]))
+            return Object.fromEntries(fields.map((f, i) => [f.name, values[f.name.slice(`${i} `.length)] ?? null]))
           }),
           watermark: null,
         },

@@ -1,5 +1,6 @@
 import type { OutputMode } from '../../plan/logical-plan.ts'
 import type { PhysicalPlan, Stage } from '../../plan/physical-plan.ts'
+import { type StructType, structType } from '../../record/data-type.ts'
 import type { WatermarkReport } from '../../runtime/control-protocol.ts'
 import { onlyStage } from '../single-chain.ts'
 import { Instance, staticTablesOf } from './instance.ts'
@@ -10,13 +11,17 @@ import type { ScriptPart } from './script-input.ts'
 export const tortured = (physical: PhysicalPlan): { readonly stage: Stage; readonly sides: readonly Stage[] } => {
   const { stages } = physical
   if (stages.length === 1) return { stage: onlyStage(physical), sides: [] }
-  const stage = stages[stages.length - 1]
-  const sides = stages.slice(0, -1)
+  const last = stages[stages.length - 1]
+  // Rows go over as objects, and both sides may have a column of the same name.
+  const stage = { ...last, inputSchema: numbered(last.inputSchema) }
+  const sides = stages.slice(0, -1).map(side => ({ ...side, outputSchema: numbered(side.outputSchema) }))
   if (sides.some(({ input, ops }) => input.kind !== 'source' || ops.some(op => 'operatorId' in op))) {
     throw new Error('it must be one chain of operators, over one source or streams without state')
   }
   return { stage, sides }
 }
+
+const numbered = ({ fields }: StructType): StructType => structType(fields.map((f, i) => ({ ...f, name: `${i} ${f.name}` })))
 
 /**
  * What the stages before a join or a union send it: each row as they make it, and in real time the least of their watermarks behind it,
