@@ -88,10 +88,13 @@ export class CodeBuilder {
     if (!/^[A-Za-z_$][\w$]*$/.test(name)) throw new Error(`${name} is no name for a function`)
     const whole = this.body()
     const split = splitFunction(whole, parameters, this.#holders, (value, prefix) => this.constant(value, prefix), this.#limits)
+    // The constants are const, so that V8, which knows they never change, compiles them in rather than look them up.
     // In parentheses, V8 compiles it now and not when the first row comes, which would wait a fifth of a millisecond for it.
     const source = `${split?.around ?? ''}\nreturn (function ${name}(${parameters.join(', ')}) {\n${split?.body ?? whole}\n})`.trimStart()
-    const make = new Function(...this.#names, source) as (...values: unknown[]) => (...args: never[]) => unknown
-    return { source, call: make(...this.constants) }
+    const make = new Function('constants', `const [${this.#names.join(', ')}] = constants\n${source}`) as (
+      constants: readonly unknown[],
+    ) => (...args: never[]) => unknown
+    return { source, call: make(this.constants) }
   }
 }
 

@@ -82,6 +82,8 @@ export interface KeyCode {
   readonly length: string
   readonly hash: string
   readonly fixedBytes: number | null
+  /** The key's int32 words, where its length is known. */
+  readonly words: readonly string[]
 }
 
 /**
@@ -131,10 +133,21 @@ export const emitKey = (
     if (guarded) cg.close()
   }
   const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
-  if (strings.length > 0) cg.line(`const ${length} = ${k}.pad(${end}), ${hash} = ${k}.hash(${length})`)
-  else emitFixedHash(cg, i32, layout.fixedBytes >> 2, hash)
-  const fixedBytes = strings.length > 0 ? null : layout.fixedBytes
-  return { views: k, buffer: `${k}.u8`, length: fixedBytes === null ? length : String(fixedBytes), hash, fixedBytes }
+  const place = { views: k, buffer: `${k}.u8`, hash }
+  if (strings.length > 0) {
+    cg.line(`const ${length} = ${k}.pad(${end}), ${hash} = ${k}.hash(${length})`)
+    return { ...place, length, fixedBytes: null, words: [] }
+  }
+  const { fixedBytes } = layout
+  const words = wordsOf(leaves, fixedBytes >> 2).map((code, i) => {
+    if (code === null) return `${i32}[${i}]`
+    const word = cg.fresh('kw')
+    cg.line(`const ${word} = ${code}`)
+    cg.holds('number', word)
+    return word
+  })
+  emitFixedHash(cg, words, hash)
+  return { ...place, length: String(fixedBytes), fixedBytes, words }
 }
 
 /** The most bytes that a string can take. */
@@ -152,15 +165,28 @@ const appendCode = (k: string, value: Value, end: string): string => {
     : `${k}.appendWords(${value.buffer}, ${value.words}, ${value.offset}, ${value.length}, ${end})`
 }
 
+/** Words that need not be read back from memory that has just been written: those of integers that are never null. */
+const wordsOf = (leaves: readonly { leaf: KeyLeaf; value: Value }[], count: number): (string | null)[] => {
+  const words = new Array<string | null>(count).fill(null)
+  for (const { leaf, value } of leaves) {
+    const { kind } = leaf.type
+    if (value.isNull !== 'false' || (kind !== 'byte' && kind !== 'short' && kind !== 'integer' && kind !== 'date')) continue
+    const code = scalarCode(value)
+    words[leaf.offset >> 2] = code
+    words[(leaf.offset >> 2) + 1] = `${code} >> 31`
+  }
+  return words
+}
+
 /** `hashWords`, unrolled. */
-const emitFixedHash = (cg: CodeBuilder, i32: string, words: number, hash: string): void => {
+const emitFixedHash = (cg: CodeBuilder, words: readonly string[], hash: string): void => {
   const [h, k] = [cg.fresh('h'), cg.fresh('k')]
   cg.line(`let ${h} = 0, ${k} = 0`)
-  for (let i = 0; i < words; i++) {
-    cg.line(`${k} = Math.imul(${i32}[${i}], 0xcc9e2d51); ${k} = (${k} << 15) | (${k} >>> 17); ${h} ^= Math.imul(${k}, 0x1b873593)`)
+  for (const word of words) {
+    cg.line(`${k} = Math.imul(${word}, 0xcc9e2d51); ${k} = (${k} << 15) | (${k} >>> 17); ${h} ^= Math.imul(${k}, 0x1b873593)`)
     cg.line(`${h} = (${h} << 13) | (${h} >>> 19); ${h} = (Math.imul(${h}, 5) + 0xe6546b64) | 0`)
   }
-  cg.line(`${h} ^= ${words << 2}`)
+  cg.line(`${h} ^= ${words.length << 2}`)
   cg.line(`${h} = Math.imul(${h} ^ (${h} >>> 16), 0x85ebca6b); ${h} = Math.imul(${h} ^ (${h} >>> 13), 0xc2b2ae35)`)
   cg.line(`const ${hash} = ${h} ^ (${h} >>> 16)`)
 }

@@ -27,7 +27,7 @@ export const emitFind = (c: OpContext, store: KeyedStore, key: KeyCode): string 
   const index = cg.constant(store.index)
   const find =
     key.fixedBytes === 8
-      ? `findFixed8(${key.hash}, ${key.views}.i32[0], ${key.views}.i32[1])`
+      ? `findFixed8(${key.hash}, ${key.words[0]}, ${key.words[1]})`
       : `find(${key.hash}, ${key.buffer}, 0, ${key.length})`
   cg.line(`let ${handle} = ${index}.${find}`)
   return handle
