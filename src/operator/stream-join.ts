@@ -232,7 +232,7 @@ export class StreamJoin implements StatefulOperator {
       cg.close()
     }
     const due = cg.fresh('due')
-    cg.line(`const ${due} = ${timeKey === null ? this.#boundMillis(c, own, row) : this.#keyMillis(keyValues, timeKey)}`)
+    cg.line(`const ${due} = ${timeKey === null ? this.#boundMillis(c, own, row) : this.#keyMillis(keyValues, timeKey, own)}`)
     // A row that nothing can come for any more meets those that are there and is gone, in a micro-batch with the batch.
     const [keeps, passes] = [cg.fresh('keeps'), cg.fresh('passes')]
     cg.line(`const ${keeps} = ${due} > ${self}.evictMillis, ${passes} = !${keeps} && ${self}.inBatches && ${matches}`)
@@ -327,9 +327,10 @@ export class StreamJoin implements StatefulOperator {
   }
 
   /** When the event time among its keys lets a row go: at once if it is null, and so equals nothing. */
-  #keyMillis(keyValues: readonly Value[], timeKey: number): string {
+  #keyMillis(keyValues: readonly Value[], timeKey: number, { keyShiftMicros }: JoinSide): string {
     const { isNull } = keyValues[timeKey]
-    const end = endMillis(keyValues, timeKey)
+    const exact = endMillis(keyValues, timeKey)
+    const end = keyShiftMicros === 0 ? exact : `(${exact} - ${Math.floor(keyShiftMicros / 1000)})`
     return isNull === 'false' || this.#spec.nullSafe[timeKey] ? end : `(${isNull} ? -Infinity : ${end})`
   }
 

@@ -8,7 +8,7 @@ import { type Analyzed, inputOf, isEventTime, keepColumns } from './analyze.ts'
 import { conjuncts, inputsOf, mapInputs, ordinalOf } from './analyze-join.ts'
 import type { AnalyzedPlan, JoinSide, StreamJoinType } from './analyzed-plan.ts'
 import type { JoinOn, JoinType } from './logical-plan.ts'
-import { type TimeBound, timeBounds } from './time-bounds.ts'
+import { type TimeBound, termOf, timeBounds } from './time-bounds.ts'
 
 type SideName = 'left' | 'right'
 
@@ -58,6 +58,12 @@ export const analyzeStreamJoin = (left: Analyzed, right: Analyzed, type: JoinTyp
       schema: analyzed.plan.schema,
       keepsUnmatched: keepsUnmatched(joinType, name),
       condition: keepsUnmatched(joinType, name) && own !== null ? mapInputs(own, i => i + at) : null,
+      keyShiftMicros:
+        timeKey < 0
+          ? 0
+          : name === 'left'
+            ? shiftOf(split.keys[timeKey].right, right.eventTime)
+            : shiftOf(split.keys[timeKey].left, left.eventTime),
       time: time === undefined ? null : inputOf(schema.fields[at + time], at + time),
       bounds: bounds[name].map((bound): TimeBound => ({ ...bound, time: mapInputs(bound.time, i => i + at) })),
     }
@@ -112,6 +118,12 @@ const keepsUnmatched = (type: StreamJoinType, side: SideName): boolean => type =
 /** As a reader of the plan sees it: the name of the left side's column, if it is one. */
 const keyName = (key: Bound, index: number): string =>
   `\u0000key${index}${key.kind === 'input' ? `:${key.name.replaceAll('\u0000', '')}` : ''}`
+
+/** What a key adds to the event time that it is made of; 0 if it is made of anything else. */
+const shiftOf = (key: Bound, eventTime: ReadonlySet<number>): number => {
+  const term = termOf(key)
+  return term !== null && isEventTime(term.time, eventTime) ? term.micros : 0
+}
 
 const literalOf = (value: number): Bound => ({ kind: 'literal', value, type: integerType, nullable: false })
 

@@ -18,6 +18,8 @@ export interface JoinSide {
   readonly condition: Bound | null
   /** Its event time, by which a row is late; null without a watermark. */
   readonly time: Bound | null
+  /** What the key that is event time adds to that of the other side: its rows go when the watermark has come to the key less this. */
+  readonly keyShiftMicros: number
   /** Until when its rows are kept, unless event time is among the keys; none: for ever. */
   readonly bounds: readonly TimeBound[]
 }

@@ -101,11 +101,11 @@ const analyzedLine = (plan: AnalyzedPlan): string => {
   }
 }
 
-const keptText = ({ bounds }: JoinSide, timeKey: Bound | null): string => {
-  if (timeKey !== null) return `kept until the watermark reaches ${boundText(timeKey)}`
+const keptText = ({ bounds, keyShiftMicros }: JoinSide, timeKey: Bound | null): string => {
+  const shifted = (micros: number): string => (micros === 0 ? '' : ` ${micros < 0 ? '+' : '-'} ${Math.abs(micros) / 1000} ms`)
+  if (timeKey !== null) return `kept until the watermark reaches ${boundText(timeKey)}${shifted(keyShiftMicros)}`
   const times = bounds.map(({ time, shiftMicros, inclusive }) => {
-    const shift = shiftMicros === 0 ? '' : ` ${shiftMicros < 0 ? '+' : '-'} ${Math.abs(shiftMicros) / 1000} ms`
-    return `${inclusive ? 'reaches' : 'passes'} ${boundText(time)}${shift}`
+    return `${inclusive ? 'reaches' : 'passes'} ${boundText(time)}${shifted(shiftMicros)}`
   })
   return times.length === 0 ? 'kept for ever' : `kept until the watermark ${times.join(' or ')}`
 }

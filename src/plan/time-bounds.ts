@@ -55,7 +55,8 @@ const comparisons: Readonly<Record<string, { readonly turned: boolean; readonly 
   '<': { turned: true, strict: true },
 }
 
-const termOf = (bound: Bound): Term | null => {
+/** A time plus a constant; null for anything else. */
+export const termOf = (bound: Bound): Term | null => {
   if (bound.kind === 'input' && bound.type.kind === 'timestamp') return { time: bound, micros: 0 }
   if (bound.kind !== 'call' || bound.name !== 'timestampAdd') return null
   const [time, micros] = bound.args

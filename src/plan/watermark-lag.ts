@@ -13,11 +13,16 @@ export const watermarkLag = (plan: AnalyzedPlan): number => {
     case 'union':
       return Math.max(...plan.inputs.map(watermarkLag))
     case 'streamJoin':
-      return watermarkLag(plan.child) + (plan.timeKey === null ? Math.max(waitOf(plan.left), waitOf(plan.right)) : 0)
+      return (
+        watermarkLag(plan.child) +
+        (plan.timeKey === null ? Math.max(waitOf(plan.left), waitOf(plan.right)) : Math.max(...[plan.left, plan.right].map(keyWaitOf)))
+      )
     default:
       return watermarkLag(plan.child)
   }
 }
+
+const keyWaitOf = ({ keyShiftMicros }: JoinSide): number => Math.max(0, -keyShiftMicros / 1000)
 
 const waitOf = ({ bounds }: JoinSide): number =>
   bounds.length === 0 ? 0 : Math.min(...bounds.map(({ shiftMicros, inclusive }) => Math.max(0, -shiftMicros / 1000) + (inclusive ? 0 : 1)))

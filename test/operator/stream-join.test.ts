@@ -184,6 +184,16 @@ test('a row comes out of the state as it went in: −0, NaN, wide decimals, long
   ).toEqual(wanted.sort())
 })
 
+test('an equality with a shifted time keeps rows until their partner is late', () => {
+  const plan = join('leftOuter', side('l'), side('r'), sameKey, call('=', col('lt'), millis('rt', -5000)))
+  const turned = join('leftOuter', side('l'), side('r'), sameKey, call('=', millis('lt', 5000), col('rt')))
+  for (const each of [plan, turned]) {
+    // The watermark is 18 s: past the time of the left row, not of its partner.
+    const epochs = [events(['l', 1, 15], ['l', 2, 15]), events(['l', 9, 28], ['r', 8, 28]), events(), events(['r', 1, 20])]
+    expect(run(each, ...epochs, events(['l', 9, 30], ['r', 8, 30]), events())).toEqual([[], [], [], ['1@15 1@20'], [], ['2@15 null@null']])
+  }
+})
+
 test('a common column of a full outer join is wide enough for both sides', () => {
   const of = (k: DataType, value: string): LogicalPlan => ({
     kind: 'project',

@@ -48,6 +48,11 @@ test('nothing waits where event time is among the keys, or nothing lets go', () 
   expect(lag(side('l'))).toBe(0)
 })
 
+test('an equality with an earlier time has rows wait for it', () => {
+  expect(lag(join(side('l'), side('r'), call('=', col('lt'), plus('rt', -5000))))).toBe(5000)
+  expect(lag(join(side('l'), side('r'), call('=', plus('lt', -3000), col('rt'))))).toBe(3000)
+})
+
 test('lags of joins of joins add up, and pass through what stands above', () => {
   const inner = between(0, 10_000)
   const third: LogicalPlan = { kind: 'project', child: side('x'), columns: [col('xk'), col('xt')] }
