@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 
 /**
  * A model of a Kafka cluster that speaks enough of the protocol for our source and sink: several brokers, on ports of this process, whose
@@ -13,7 +14,17 @@ export interface ModelPartition {
   aborted: { readonly producerId: bigint; readonly firstOffset: number }[]
 }
 
+/** Who may come in, and how. */
+export interface ModelSecurity {
+  /** PEM texts: connections are TLS. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+  /** Who does not log in by SASL PLAIN as this one is thrown out. */
+  readonly user?: { readonly name: string; readonly password: string }
+}
+
 const UNKNOWN_TOPIC = 3
+const WRONG_MECHANISM = 33
+const WRONG_PASSWORD = 58
 const NOT_LEADER = 6
 const OUT_OF_RANGE = 1
 
@@ -26,8 +37,15 @@ export class ModelCluster {
   readonly #nodes: { server: Server; port: number; sockets: Set<Socket> }[] = []
   readonly #waiting = new Set<() => void>()
 
-  static async start(nodes = 1): Promise<ModelCluster> {
-    const cluster = new ModelCluster()
+  readonly #security: ModelSecurity
+  readonly #loggedIn = new WeakSet<Socket>()
+
+  constructor(security: ModelSecurity = {}) {
+    this.#security = security
+  }
+
+  static async start(nodes = 1, security: ModelSecurity = {}): Promise<ModelCluster> {
+    const cluster = new ModelCluster(security)
     for (let node = 0; node < nodes; node++) await cluster.#listen(node, 0)
     return cluster
   }
@@ -76,7 +94,7 @@ export class ModelCluster {
 
   async #listen(node: number, port: number): Promise<void> {
     const sockets = new Set<Socket>()
-    const server = createServer(socket => {
+    const accept = (socket: Socket): void => {
       sockets.add(socket)
       let rest = Buffer.alloc(0)
       socket.on('error', () => {}).on('close', () => sockets.delete(socket))
@@ -88,7 +106,9 @@ export class ModelCluster {
           rest = rest.subarray(end)
         }
       })
-    })
+    }
+    const { tls } = this.#security
+    const server = tls === undefined ? createServer(accept) : createTlsServer(tls, accept)
     await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
     const address = server.address()
     this.#nodes[node] = { server, sockets, port: typeof address === 'object' && address !== null ? address.port : 0 }
@@ -104,11 +124,28 @@ export class ModelCluster {
       socket.write(Buffer.concat([new Writer().int32(whole.length).bytes, whole]))
     }
     if (apiKey === 18) answer(apiVersions(version))
+    else if (apiKey === 17) answer(handshake(r))
+    else if (apiKey === 36) answer(this.#authenticate(r, socket))
+    else if (this.#security.user !== undefined && !this.#loggedIn.has(socket)) socket.destroy()
     else if (apiKey === 3) answer(this.#metadata(r))
     else if (apiKey === 2) answer(this.#listOffsets(node, r))
     else if (apiKey === 1) this.#fetch(node, r, answer)
     else if (apiKey === 0) answer(this.#produce(node, r))
     else socket.destroy()
+  }
+
+  /** SASL PLAIN: nothing, the name and the password, with zeros between. */
+  #authenticate(r: Reader, socket: Socket): Writer {
+    const [, name, password] = r.data().toString().split('\0')
+    const { user } = this.#security
+    const isRight = name === user?.name && password === user?.password
+    if (isRight) this.#loggedIn.add(socket)
+    this.log.push({ kind: 'login', node: 0, parts: name })
+    return new Writer()
+      .int16(isRight ? 0 : WRONG_PASSWORD)
+      .string(isRight ? null : 'wrong name or password')
+      .data(Buffer.alloc(0))
+      .int64(0)
   }
 
   #metadata(r: Reader): Writer {
@@ -240,6 +277,11 @@ export class ModelCluster {
 
 const endOf = ({ batches, logStart }: ModelPartition): number => Math.max(logStart, (batches.at(-1)?.last ?? -1) + 1)
 
+const handshake = (r: Reader): Writer => {
+  const w = new Writer().int16(r.string() === 'PLAIN' ? 0 : WRONG_MECHANISM)
+  return w.list(['PLAIN'], name => w.string(name))
+}
+
 /** What kafkajs may use. */
 const apiVersions = (version: number): Writer => {
   const w = new Writer().int16(0)
@@ -249,7 +291,9 @@ const apiVersions = (version: number): Writer => {
       [1, 11],
       [2, 1],
       [3, 1],
+      [17, 1],
       [18, 2],
+      [36, 1],
     ],
     ([key, most]) => w.int16(key).int16(0).int16(most),
   )

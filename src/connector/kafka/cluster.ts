@@ -71,7 +71,7 @@ export class KafkaCluster {
       } catch (error) {
         const fault = faultOf(error)
         if (error instanceof EngineError) throw error
-        if (/SASL|Authentication/i.test(fault.name))
+        if (/SASL|Authentication/i.test(`${fault.name} ${fault.type}`))
           throw new EngineError('KAFKA_AUTHENTICATION', { brokers: this.options.brokers.join(', '), reason: fault.message }, error)
         if (this.#closed || !isPassing(error)) throw error
         if (performance.now() + wait > end) {

@@ -4,11 +4,20 @@ import type { ConnectorOptions } from '../connector.ts'
 import { booleanOption, choiceOption, numberOption, optionOf, requiredOption } from '../options.ts'
 import type { Compression } from './record-batch.ts'
 
+/** Of `node:tls`. A broker's certificate is always checked; the name in it, unless the user does without. */
+export interface TlsOptions {
+  ca?: string
+  cert?: string
+  key?: string
+  passphrase?: string
+  checkServerIdentity?: () => undefined
+}
+
 /** How to reach a cluster; what kafkajs takes. */
 export interface ClusterOptions {
   readonly brokers: readonly string[]
   readonly clientId: string
-  readonly ssl: Readonly<Record<string, string | boolean>> | undefined
+  readonly ssl: TlsOptions | undefined
   readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | undefined
   readonly requestTimeoutMillis: number
   /** How long an unreachable broker is tried before the query is told. */
@@ -61,11 +70,10 @@ const clusterOptions = (options: ConnectorOptions): ClusterOptions => {
   }
 }
 
-const sslOf = (options: ConnectorOptions): Record<string, string | boolean> => {
-  const ssl: Record<string, string | boolean> = {
-    rejectUnauthorized: optionOf(options, 'kafka.ssl.endpoint.identification.algorithm') !== '',
-  }
-  const file = (option: string, name: string): void => {
+const sslOf = (options: ConnectorOptions): TlsOptions => {
+  const ssl: TlsOptions = {}
+  if (optionOf(options, 'kafka.ssl.endpoint.identification.algorithm') === '') ssl.checkServerIdentity = () => undefined
+  const file = (option: string, name: 'ca' | 'cert' | 'key'): void => {
     const path = optionOf(options, option)
     if (path === undefined) return
     try {
@@ -85,7 +93,8 @@ const sslOf = (options: ConnectorOptions): Record<string, string | boolean> => {
 const saslOf = (options: ConnectorOptions): ClusterOptions['sasl'] => {
   const mechanism = choiceOption(options, 'kafka.sasl.mechanism', 'PLAIN', ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']).toLowerCase()
   const jaas = optionOf(options, 'kafka.sasl.jaas.config') ?? ''
-  const fromJaas = (name: string): string | undefined => new RegExp(`${name}\\s*=\\s*"((?:[^"\\\\]|\\\\.)*)"`).exec(jaas)?.[1]
+  const fromJaas = (name: string): string | undefined =>
+    new RegExp(`${name}\\s*=\\s*"((?:[^"\\\\]|\\\\.)*)"`).exec(jaas)?.[1].replace(/\\(.)/g, '$1')
   const username = optionOf(options, 'kafka.sasl.username') ?? fromJaas('username')
   const password = optionOf(options, 'kafka.sasl.password') ?? fromJaas('password')
   if (username === undefined || password === undefined)

@@ -66,7 +66,7 @@ describe('Kafka options', () => {
       }),
     ).toMatchObject({
       sasl: { mechanism: 'scram-sha-256', username: 'me', password: 'secret' },
-      ssl: { rejectUnauthorized: true },
+      ssl: {},
     })
     expect(refusal({ ...base, 'kafka.security.protocol': 'SASL_PLAINTEXT' })).toBe('MISSING_OPTION')
     expect(refusal({ ...base, 'kafka.security.protocol': 'SSL', 'kafka.ssl.truststore.location': '/not/there.pem' })).toBe('BAD_OPTION')
