@@ -3,6 +3,7 @@ export type { OptionValue } from './api/configurable.ts'
 export { DataFrame, type Row } from './api/data-frame.ts'
 export {
   abs,
+  asc,
   avg,
   base64,
   ceil,
@@ -12,6 +13,7 @@ export {
   concat,
   count,
   currentTimestamp,
+  desc,
   first,
   floor,
   fromJson,

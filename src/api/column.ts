@@ -179,12 +179,30 @@ export class Column {
     return this.alias(name)
   }
 
+  /** For `sort`: from the least on, nulls first. */
   asc(): Column {
     return new Column({ kind: 'sort', child: this.expression, ascending: true })
   }
 
+  /** For `sort`: from the largest on, nulls last. */
   desc(): Column {
     return new Column({ kind: 'sort', child: this.expression, ascending: false })
+  }
+
+  ascNullsFirst(): Column {
+    return new Column({ kind: 'sort', child: this.expression, ascending: true, nullsFirst: true })
+  }
+
+  ascNullsLast(): Column {
+    return new Column({ kind: 'sort', child: this.expression, ascending: true, nullsFirst: false })
+  }
+
+  descNullsFirst(): Column {
+    return new Column({ kind: 'sort', child: this.expression, ascending: false, nullsFirst: true })
+  }
+
+  descNullsLast(): Column {
+    return new Column({ kind: 'sort', child: this.expression, ascending: false, nullsFirst: false })
   }
 
   /** Continues `when(…)`. Throws UNSUPPORTED_OPERATION on any other column. */

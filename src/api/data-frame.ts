@@ -112,6 +112,18 @@ export class DataFrame {
     return this.#with({ kind: 'limit', child: this.plan, count })
   }
 
+  /**
+   * Rows in order: `sort('a', desc('b'))`. Tables, and in complete mode what an aggregation gives, each result in order; a stream has no end
+   * at which it could be sorted.
+   */
+  sort(...by: readonly [ColumnOrName, ...ColumnOrName[]]): DataFrame {
+    return this.#with({ kind: 'sort', child: this.plan, by: by.map(namedExpression) })
+  }
+
+  orderBy(...by: readonly [ColumnOrName, ...ColumnOrName[]]): DataFrame {
+    return this.sort(...by)
+  }
+
   // --- Time and state
 
   /**
@@ -223,7 +235,7 @@ export class DataFrame {
 
   /** Prints the first rows as a table. */
   async show(numRows = 20, truncate = true): Promise<void> {
-    const rows = await this.collect()
+    const rows = await this.limit(numRows + 1).collect()
     const more = rows.length > numRows ? `only showing top ${numRows} rows\n` : ''
     console.log(formatTable(this.schema, rows.slice(0, numRows), truncate ? 20 : 0) + more)
   }

@@ -31,6 +31,10 @@ export const isnan = (column: ColumnOrName): Column => call('isnan', column)
 export const least = (...columns: readonly ColumnOrName[]): Column => call('least', ...columns)
 /** The largest that is not null. */
 export const greatest = (...columns: readonly ColumnOrName[]): Column => call('greatest', ...columns)
+/** For `sort`: from the least on, nulls first. */
+export const asc = (column: ColumnOrName): Column => new Column(namedExpression(column)).asc()
+/** For `sort`: from the largest on, nulls last. */
+export const desc = (column: ColumnOrName): Column => new Column(namedExpression(column)).desc()
 /** Several columns as one. */
 export const struct = (...columns: readonly ColumnOrName[]): Column => call('struct', ...columns)
 

@@ -57,9 +57,6 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
     throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'write or collect on a stream: use writeStream' })
   const optimized = optimize(analyzed.plan)
   const physical = planPhysical(optimized, Math.max(1, workers), outputMode)
-  for (const op of physical.stages.flatMap(stage => stage.ops)) {
-    if (op.kind === 'sort') throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${op.kind} (planned)` })
-  }
   const sinkOptions = { ...options.sink.options, outputMode }
   const sinkDescription = await sink.describe(sinkOptions, analyzed.plan.schema)
   if (streaming && !sinkDescription.outputModes.includes(outputMode)) {
@@ -124,6 +121,8 @@ const expressionsOf = (op: PhysicalPlan['stages'][number]['ops'][number]): Bound
       return [...op.keys, ...op.aggregates.flatMap(({ arg, filter }) => [arg, filter]).filter(e => e !== null)]
     case 'deduplicate':
       return [...op.keys]
+    case 'sort':
+      return op.by.map(({ value }) => value)
     case 'streamJoin':
       return [op.left.condition, op.right.condition, op.residual].filter(e => e !== null)
     case 'tableJoin':

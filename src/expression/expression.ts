@@ -25,7 +25,7 @@ export type Expression =
   | { readonly kind: 'cast'; readonly child: Expression; readonly to: DataType; readonly isTry?: boolean }
   | { readonly kind: 'field'; readonly child: Expression; readonly name: string }
   | { readonly kind: 'alias'; readonly child: Expression; readonly name: string }
-  | { readonly kind: 'sort'; readonly child: Expression; readonly ascending: boolean }
+  | { readonly kind: 'sort'; readonly child: Expression; readonly ascending: boolean; readonly nullsFirst?: boolean }
   | {
       readonly kind: 'aggregate'
       readonly name: string

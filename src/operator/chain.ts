@@ -21,6 +21,7 @@ import { emitFilter, emitProject } from './narrow.ts'
 import type { OpContext } from './op-context.ts'
 import { partitionCode } from './partition.ts'
 import { SlicedAggregate } from './sliced-aggregate.ts'
+import { Sort } from './sort.ts'
 import type { StatefulOperator } from './stateful.ts'
 import type { StaticTable } from './static-table.ts'
 import { StreamJoin } from './stream-join.ts'
@@ -144,6 +145,8 @@ const newOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
       return new Deduplicate(op)
     case 'limit':
       return new Limit(op)
+    case 'sort':
+      return new Sort(op, spec.isFull)
     case 'streamJoin':
       return new StreamJoin(op, spec.isFull)
     default:
@@ -238,6 +241,7 @@ const emitFrom = (
       return
     }
     case 'aggregate':
+    case 'sort':
       if (!isGroupOperator(operator) || burst === undefined) break
       operator.emitRow(c, row, skip, burst)
       return
@@ -253,8 +257,6 @@ const emitFrom = (
       if (!(operator instanceof Limit) || burst === undefined) break
       operator.emitRow(c, row, skip, burst, next)
       return
-    case 'sort':
-      break
     default:
       op satisfies never
   }

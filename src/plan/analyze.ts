@@ -98,10 +98,11 @@ export const analyze = (plan: LogicalPlan): Analyzed => {
     }
     case 'sort': {
       const child = analyze(plan.child)
-      const by = plan.by.map(key => ({
-        value: resolveExpression(key, child.plan.schema),
-        ascending: key.kind === 'sort' ? key.ascending : true,
-      }))
+      const by = plan.by.map(key => {
+        const ascending = key.kind === 'sort' ? key.ascending : true
+        const nullsFirst = (key.kind === 'sort' ? key.nullsFirst : undefined) ?? ascending
+        return { value: resolveExpression(key, child.plan.schema), ascending, nullsFirst }
+      })
       return { ...child, plan: { kind: 'sort', child: child.plan, by, schema: child.plan.schema } }
     }
     case 'limit': {

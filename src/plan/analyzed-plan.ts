@@ -24,6 +24,12 @@ export interface JoinSide {
   readonly bounds: readonly TimeBound[]
 }
 
+export interface SortKey {
+  readonly value: Bound
+  readonly ascending: boolean
+  readonly nullsFirst: boolean
+}
+
 /**
  * A plan with every name resolved and every type known. Each node has the schema of its output rows; a Bound in a node refers by ordinal to
  * the columns of the node's child (joins: left columns first, then right).
@@ -126,7 +132,7 @@ export type AnalyzedPlan =
   | {
       readonly kind: 'sort'
       readonly child: AnalyzedPlan
-      readonly by: readonly { readonly value: Bound; readonly ascending: boolean }[]
+      readonly by: readonly SortKey[]
       readonly schema: StructType
     }
   | { readonly kind: 'limit'; readonly child: AnalyzedPlan; readonly count: number; readonly schema: StructType }

@@ -47,7 +47,7 @@ export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void
       operation: 'limit in update mode: a row that has passed may come again, with other values',
     })
   }
-  for (const node of find(analyzed.plan, ({ kind }) => kind === 'sort')) {
+  for (const node of find(analyzed.plan, other => other.kind === 'sort' && streams(other))) {
     if (outputMode !== 'complete' || node.kind !== 'sort' || find(node.child, ({ kind }) => kind === 'aggregate').length === 0) {
       throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'sorting a stream, except after an aggregation in complete mode' })
     }

@@ -291,7 +291,7 @@ const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
           plan.by.flatMap(({ value }) => inputsOf(value)),
         ),
       )
-      const by = plan.by.map(({ value, ascending }) => ({ value: mapInputs(value, i => child.place[i]), ascending }))
+      const by = plan.by.map(key => ({ ...key, value: mapInputs(key.value, i => child.place[i]) }))
       return { plan: { ...plan, child: child.plan, by, schema: child.plan.schema }, place: child.place }
     }
     case 'limit': {

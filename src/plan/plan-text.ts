@@ -2,7 +2,7 @@ import { aggregateText, boundText, visible } from '../expression/bound-text.ts'
 import type { Bound } from '../expression/expression.ts'
 import { outputName } from '../expression/resolve.ts'
 import { type StructType, typeName } from '../record/data-type.ts'
-import type { AnalyzedPlan, JoinSide } from './analyzed-plan.ts'
+import type { AnalyzedPlan, JoinSide, SortKey } from './analyzed-plan.ts'
 import type { LogicalPlan } from './logical-plan.ts'
 import type { ChainOp } from './physical-plan.ts'
 import type { WindowSlices } from './window-slices.ts'
@@ -115,6 +115,9 @@ type Operator = ChainOp | Extract<AnalyzedPlan, { kind: ChainOp['kind'] }>
 const windowText = (name: string, op: Pick<WindowSlices, 'time' | 'sizeMicros' | 'slideMicros' | 'startMicros'>): string =>
   `${name} ${boundText(op.time)}, size ${op.sizeMicros / 1000} ms, slide ${op.slideMicros / 1000} ms, start ${op.startMicros / 1000} ms`
 
+const sortText = ({ value, ascending, nullsFirst }: SortKey): string =>
+  `${boundText(value)} ${ascending ? 'asc' : 'desc'}${nullsFirst === ascending ? '' : ` nulls ${nullsFirst ? 'first' : 'last'}`}`
+
 /** One operator: what it computes, over the ordinals of the rows that come to it. */
 export const operatorText = (op: Operator): string => {
   switch (op.kind) {
@@ -146,7 +149,7 @@ export const operatorText = (op: Operator): string => {
       return `StreamJoin ${op.type} [${keys.join(', ')}]${op.residual === null ? '' : ` and ${boundText(op.residual)}`}, ${kept.join(', ')}`
     }
     case 'sort':
-      return `Sort [${op.by.map(({ value, ascending }) => `${boundText(value)} ${ascending ? 'asc' : 'desc'}`).join(', ')}]`
+      return `Sort [${op.by.map(sortText).join(', ')}]`
     case 'limit':
       return `Limit ${op.count}`
     default:

@@ -60,6 +60,8 @@ const distinct = (child: LogicalPlan, columns: readonly string[] | null, withinW
 
 const first = (child: LogicalPlan, count: number): LogicalPlan => ({ kind: 'limit', child, count })
 
+const inOrder = (child: LogicalPlan, by: readonly Expression[]): LogicalPlan => ({ kind: 'sort', child, by })
+
 const byWindow = (child: LogicalPlan, size: number, slide = size, start = 0): LogicalPlan =>
   groupBy(child, [window('at', size, slide, start), col('key')], few)
 
@@ -182,6 +184,11 @@ const queries: Record<string, readonly [LogicalPlan, readonly OutputMode[]]> = {
   'the first of the first rows': [first(first(distinct(events, ['key', 'n']), 12), 5), ['append']],
   'the first rows of windows of everything': [first(groupBy(timed, [window('at', 1000, 500)], few), 4), ['append']],
   'the first rows, then windows': [byWindow(first(timed, 30), 1000, 500), ['append', 'complete']],
+  'totals in order': [
+    inOrder(groupBy(events, [col('key'), col('flag')], everything), [col('max_x'), col('flag'), col('key')]),
+    ['complete'],
+  ],
+  'the first totals in order': [first(inOrder(groupBy(first(events, 40), [col('key')], few), [col('total'), col('key')]), 3), ['complete']],
   'join, then windows': [byWindow(joined('leftOuter', timed), 1000, 500), every],
   'windows, then join': [joined('inner', byWindow(timed, 1000, 500)), every],
 }

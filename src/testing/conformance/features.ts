@@ -32,6 +32,7 @@ const operators = new Set([
   'join',
   'union',
   'limit',
+  'sort',
   'failOnce',
   'failWhile',
 ])

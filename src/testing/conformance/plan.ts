@@ -58,6 +58,10 @@ export const dataFrameOf = (
       return (plan.inputs ?? []).map(build).reduce((left, right) => left.union(right))
     case 'limit':
       return build(plan.input).limit(plan.n ?? 0)
+    case 'sort': {
+      const by = (plan.by ?? []).map(([e, order]) => (order === 'desc' ? columnOf(e).desc() : columnOf(e).asc()))
+      return build(plan.input).sort(...(by as [Column, ...Column[]]))
+    }
     case 'failOnce':
       return build(plan.input).filter(failures.once(columnOf(plan.where ?? true)))
     case 'failWhile':
