@@ -37,7 +37,7 @@ const table = {
   BAD_TRIGGER_INTERVAL: { fate: 'user', message: 'Trigger {trigger} with an interval of {interval}: it must be {expected}.' },
   BAD_TYPE: {
     fate: 'user',
-    message: 'Not a type or schema: {text}. {reason}. Write types as Spark does: BIGINT, DECIMAL(10,2), STRUCT<a: INT>.',
+    message: 'Not a type or schema: {text} ({reason}). Write types as Spark does: BIGINT, DECIMAL(10,2), STRUCT<a: INT>.',
   },
   BAD_WINDOW: {
     fate: 'user',

@@ -4,6 +4,7 @@ import { parseType } from '../../src/expression/parse-type.ts'
 import { resolveExpression } from '../../src/expression/resolve.ts'
 import { captureFunction } from '../../src/expression/user-function.ts'
 import { type DataType, field, structType } from '../../src/record/data-type.ts'
+import { call } from '../support/plans.ts'
 import { overObjects, overRecords } from './golden/evaluate.ts'
 
 // Goal: names and literals of users are data, whatever stands in them, and never become code. Method: the worst ones in every place where a
@@ -37,7 +38,6 @@ const both = (expression: Expression, schema: ReturnType<typeof structType>, row
 }
 
 const literal = (value: string, type: DataType = { kind: 'string' }): Expression => ({ kind: 'literal', value, type })
-const call = (name: string, ...args: Expression[]): Expression => ({ kind: 'call', name, args })
 const one = structType([field('c', { kind: 'string' })])
 const column: Expression = { kind: 'column', name: 'c' }
 const wellFormed = (text: string): string => text.replaceAll('\ud800', '\ufffd')

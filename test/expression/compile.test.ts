@@ -10,11 +10,10 @@ import { recordAccessor } from '../../src/expression/record-accessor.ts'
 import { resolveExpression } from '../../src/expression/resolve.ts'
 import { RecordBuffer } from '../../src/record/record-buffer.ts'
 import { RowLayout } from '../../src/record/row-layout.ts'
+import { call, col } from '../support/plans.ts'
 
 const context = { nowMicros: '1000', random: () => 'null' }
-const col = (name: string): Expression => ({ kind: 'column', name })
 const lit = (value: number | string | null | boolean, type: string): Expression => ({ kind: 'literal', value, type: parseType(type) })
-const call = (name: string, ...args: Expression[]): Expression => ({ kind: 'call', name, args })
 const cast = (child: Expression, to: string): Expression => ({ kind: 'cast', child, to: parseType(to) })
 
 /** Evaluates over both back ends and checks that they agree. */

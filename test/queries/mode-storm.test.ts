@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { count, type DataFrame, type DataStreamWriter, type Row, sum, Trigger, WalkwaySession, window } from '../../src/index.ts'
 import { anySeed, seededRandom } from '../support/random.ts'
@@ -22,8 +23,6 @@ const triggers = [
 ]
 
 const seed = anySeed()
-
-const pause = (millis: number): Promise<void> => new Promise(resolve => setTimeout(resolve, millis))
 
 interface StormRow {
   readonly key: string

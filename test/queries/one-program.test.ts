@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { committedFiles } from '../../src/connector/file-log.ts'
 import { col, count, type DataFrame, type Row, type StreamingQuery, sum, Trigger, WalkwaySession, window } from '../../src/index.ts'
@@ -92,8 +93,6 @@ const triggers: readonly Trigger[] = [
 ]
 
 const keepsOn = (query: StreamingQuery): boolean => query.trigger.kind !== 'availableNow' && query.trigger.kind !== 'once'
-
-const pause = (millis: number): Promise<void> => new Promise(resolve => setTimeout(resolve, millis))
 
 /** The rows of sinks in this thread: the newest of each group, and those of the last batch. */
 class Caller {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeKafkaHeaders } from '../../../src/connector/kafka/headers.ts'
 import { type DataFrame, type Row, Trigger, type TriggerOptions, WalkwaySession } from '../../../src/index.ts'
 import { createTopic, type KafkaBroker, startBroker } from '../../support/kafka-broker.ts'
+import { codeOf } from '../../support/masters.ts'
 
 // Goal: the connector on a real broker, through the public API. kafkajs's own producer and admin are the other side.
 
@@ -89,15 +90,6 @@ const running = async (
     await query.stop()
   }
   if (query.exception !== null) throw query.exception
-}
-
-const codeOf = async (work: Promise<unknown>): Promise<string> => {
-  try {
-    await work
-    return 'no error'
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error)
-  }
 }
 
 describe('Kafka source', () => {
