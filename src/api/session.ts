@@ -196,7 +196,10 @@ export class WalkwaySession implements SessionCore {
     return this.tableOf(table.rows, table.schema)
   }
 
-  /** Stops all queries of the session, those that are being started and batches too. Resolves when they have ended; does not reject. New ones may be started. */
+  /**
+   * Stops all queries of the session, those that are being started and batches too. Resolves when they have ended; does not reject. New ones
+   * may be started.
+   */
   async stop(): Promise<void> {
     await Promise.all([...this.#runs].map(run => run.stop()))
   }
