@@ -197,8 +197,8 @@ export class WalkwaySession implements SessionCore {
   }
 
   /**
-   * Stops all queries of the session, those that are being started and batches too. Resolves when they have ended; does not reject. New ones
-   * may be started.
+   * Stops all queries of the session, those that are being started and batches too. Resolves when they have ended; does not reject. New
+   * ones may be started.
    */
   async stop(): Promise<void> {
     await Promise.all([...this.#runs].map(run => run.stop()))
