@@ -7,6 +7,7 @@ import { inline } from './inline.ts'
 import { json } from './json.ts'
 import type { Benchmark } from './kit/benchmark.ts'
 import { nexmark } from './nexmark.ts'
+import { parts } from './parts.ts'
 import { peers } from './peers.ts'
 import { slidingCount } from './sliding-count.ts'
 import { startup } from './startup.ts'
@@ -25,5 +26,6 @@ export const benchmarks: readonly Benchmark[] = [
   json,
   startup,
   nexmark,
+  parts,
   peers,
 ]
