@@ -1,4 +1,5 @@
 import { decodeUtf8, Scratch } from '../record/strings.ts'
+import { hexCode, plainLetter, unescapeJson } from './json-escapes.ts'
 import type { JsonWriter } from './json-writer.ts'
 import { doubleText } from './text-format.ts'
 
@@ -139,9 +140,9 @@ export class JsonCursor {
         // Also where nobody wants the string: what does not escape anything is malformed.
         this.escaped = true
         if (u8[++at] === 117) {
-          this.#hex(at + 1)
+          if (hexCode(u8, at + 1, end) < 0) this.fail()
           at += 4
-        } else this.#escapeOf(u8[at])
+        } else if (plainLetter(u8[at], this.#allowsApostrophes) === 0) this.fail()
       } else if (c < 32) {
         this.fail()
       }
@@ -403,33 +404,7 @@ export class JsonCursor {
 
   /** Undoes escapes of the string at hand into `scratch`. Returns its length. */
   unescape(scratch: Scratch): number {
-    const out = scratch.reserve(this.length)
-    const { u8 } = this
-    const end = this.start + this.length
-    let to = 0
-    for (let at = this.start; at < end; at++) {
-      const c = u8[at]
-      if (c !== 92) {
-        out[to++] = c
-        continue
-      }
-      const e = u8[++at]
-      if (e !== 117) {
-        out[to++] = this.#escapeOf(e)
-        continue
-      }
-      let code = this.#hex(at + 1)
-      at += 4
-      if (code >= 0xd800 && code < 0xdc00 && u8[at + 1] === 92 && u8[at + 2] === 117) {
-        const low = this.#hex(at + 3)
-        if (low >= 0xdc00 && low < 0xe000) {
-          code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00)
-          at += 6
-        }
-      }
-      to = writeCodePoint(out, to, code >= 0xd800 && code < 0xe000 ? 63 : code)
-    }
-    return to
+    return unescapeJson(this.u8, this.start, this.start + this.length, scratch.reserve(this.length))
   }
 
   /** The string at hand as a JS string, escapes undone. */
@@ -437,23 +412,6 @@ export class JsonCursor {
     if (!this.escaped) return this.text()
     const length = this.unescape(this.#scratch)
     return decodeUtf8(this.#scratch.u8, 0, length)
-  }
-
-  /** What a letter behind a backslash stands for. */
-  #escapeOf(letter: number): number {
-    const plain = ESCAPES[letter]
-    if (plain === 0 || (plain === APOSTROPHE && !this.#allowsApostrophes)) this.fail()
-    return plain
-  }
-
-  #hex(at: number): number {
-    let value = 0
-    for (let i = at; i < at + 4; i++) {
-      const digit = i < this.end ? HEX[this.u8[i]] : -1
-      if (digit < 0) this.fail()
-      value = (value << 4) | digit
-    }
-    return value
   }
 }
 
@@ -486,37 +444,3 @@ const WORDS: readonly (readonly [string, number])[] = [
   ['-Infinity', Number.NEGATIVE_INFINITY],
   ['-INF', Number.NEGATIVE_INFINITY],
 ]
-
-const ESCAPES = new Uint8Array(256)
-for (const [letter, plain] of Object.entries({ '"': 34, "'": APOSTROPHE, '\\': 92, '/': 47, b: 8, f: 12, n: 10, r: 13, t: 9 })) {
-  ESCAPES[letter.charCodeAt(0)] = plain
-}
-
-const HEX = new Int8Array(256).fill(-1)
-for (let i = 0; i < 16; i++) {
-  HEX[i.toString(16).charCodeAt(0)] = i
-  HEX[i.toString(16).toUpperCase().charCodeAt(0)] = i
-}
-
-const writeCodePoint = (out: Uint8Array, at: number, code: number): number => {
-  if (code < 0x80) {
-    out[at] = code
-    return at + 1
-  }
-  if (code < 0x800) {
-    out[at] = 0xc0 | (code >> 6)
-    out[at + 1] = 0x80 | (code & 63)
-    return at + 2
-  }
-  if (code < 0x10000) {
-    out[at] = 0xe0 | (code >> 12)
-    out[at + 1] = 0x80 | ((code >> 6) & 63)
-    out[at + 2] = 0x80 | (code & 63)
-    return at + 3
-  }
-  out[at] = 0xf0 | (code >> 18)
-  out[at + 1] = 0x80 | ((code >> 12) & 63)
-  out[at + 2] = 0x80 | ((code >> 6) & 63)
-  out[at + 3] = 0x80 | (code & 63)
-  return at + 4
-}
