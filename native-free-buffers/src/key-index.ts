@@ -101,6 +101,28 @@ export class KeyIndex {
     }
   }
 
+  /** The same for keys of whole words, given as int32, which are compared sooner than bytes. */
+  findWords(hash: number, words: Int32Array, count: number): number {
+    const arena = this.#arena
+    let bucket = this.#bucketOf(hash)
+    let chunk = this.#chunks[bucket >> CHUNK_SHIFT]
+    let base = (bucket & CHUNK_MASK) << BUCKET_SHIFT
+    for (;;) {
+      const slots = chunk[base + COUNT]
+      for (let i = 0; i < slots; i++) {
+        if (chunk[base + i] !== hash) continue
+        const handle = chunk[base + HANDLES + i] >>> 0
+        const { i32 } = arena.segments[handle >>> arena.segmentShift]
+        const at = (handle & arena.handleMask) << 1
+        if (i32[at + 1] === count << 2 && sameWords(i32, at + (ENTRY_KEY_OFFSET >> 2), words, count)) return handle
+      }
+      bucket = chunk[base + LINK]
+      if (bucket === 0) return 0
+      chunk = this.#overflow[bucket >> CHUNK_SHIFT]
+      base = (bucket & CHUNK_MASK) << BUCKET_SHIFT
+    }
+  }
+
   /**
    * Adds an entry for a key that is not there: a block with header and key, the owner's words and `valueBytes` of value zeroed. Returns its
    * handle.
@@ -339,6 +361,11 @@ export class KeyIndex {
     if (number >> CHUNK_SHIFT >= this.#overflow.length) this.#overflow.push(newChunk())
     return number
   }
+}
+
+const sameWords = (held: Int32Array, at: number, words: Int32Array, count: number): boolean => {
+  for (let i = 0; i < count; i++) if (held[at + i] !== words[i]) return false
+  return true
 }
 
 const newChunk = (): Int32Array => new Int32Array(allocateBytes(CHUNK_BYTES))

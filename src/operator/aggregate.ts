@@ -28,7 +28,8 @@ export const ONLY_GROUP: Bound = { kind: 'literal', value: 0, type: integerType,
 /** An operator that sends groups on by a function of its own, at other moments than its rows come. */
 export interface GroupOperator extends StatefulOperator {
   emit: (handle: number) => void
-  emitRow(c: OpContext, row: RowAccessor, skip: string, burst: BurstLocals): void
+  /** `next`: what follows, where that is so little that it can stand behind the row at once; null where it is called as `emit`. */
+  emitRow(c: OpContext, row: RowAccessor, skip: string, burst: BurstLocals, next: Consumer | null): void
   emitGroup(c: OpContext, handle: string, next: Consumer): void
 }
 
@@ -75,7 +76,7 @@ export class Aggregate implements GroupOperator {
   }
 
   /** Generates the part of a burst that takes one row in. */
-  emitRow(c: OpContext, row: RowAccessor, skip: string, burst: BurstLocals): void {
+  emitRow(c: OpContext, row: RowAccessor, skip: string, burst: BurstLocals, next: Consumer | null): void {
     const { cg } = c
     const { eventTimeKey, aggregates } = this.#spec
     const store = cg.constant(this.store)
@@ -97,6 +98,13 @@ export class Aggregate implements GroupOperator {
       emitUpdate(cg, slot, value, entry, store)
       if (condition !== null) cg.close()
     }
+    if (next !== null) {
+      cg.open(`if (${burst.perRow}) {`)
+      const texts = values.map(value => (value.form === 'text' ? value.code : null))
+      next(valuesAccessor(this.#groupValues(c, entry, texts)), skip)
+      cg.close()
+      return
+    }
     const texts = values.flatMap((value, i) =>
       value.form === 'text' ? [{ cell: `${cg.constant(this.#texts)}[${i}]`, code: value.code }] : [],
     )
@@ -109,19 +117,24 @@ export class Aggregate implements GroupOperator {
 
   /** Generates the function that sends one group on: keys and results, read in place. */
   emitGroup(c: OpContext, handle: string, next: Consumer): void {
+    const texts = this.#stateKeys.map((_, i) => `${c.cg.constant(this.#texts)}[${i}]`)
+    next(valuesAccessor(this.#groupValues(c, emitEntry(c, this.store, handle, null), texts)), 'return')
+  }
+
+  /** Keys and results of a group. `texts`: where a key may be found as a JS string. */
+  #groupValues(c: OpContext, entry: EntryNames & { readonly at: string }, texts: readonly (string | null)[]): Value[] {
     const { cg } = c
     const types = this.#stateKeys.map(({ type, nullable }) => ({ type, nullable }))
-    const entry = emitEntry(c, this.store, handle, null)
     const keys = keyAccessor(cg, types, { u8: entry.u8, i32: entry.i32, f64: entry.f64, i64: entry.i64 }, `(${entry.at} + ${KEY_OFFSET})`)
     const values: Value[] = this.#spec.keys.map((_, i) => {
       const value = keys.column(i)
-      if (value.form !== 'bytes' || value.type.kind !== 'string') return value
+      const text = texts[i]
+      if (text === null || value.form !== 'bytes' || value.type.kind !== 'string') return value
       // As long as its bytes, a text is ASCII, and so the same in every respect.
-      const text = `${cg.constant(this.#texts)}[${i}]`
       return { ...value, text: `(${text}.length === ${value.length} ? ${text} : null)` }
     })
-    for (const slot of this.layout.slots) values.push(emitFinish(cg, slot, entry as EntryNames, this.store))
-    next(valuesAccessor(values), 'return')
+    for (const slot of this.layout.slots) values.push(emitFinish(cg, slot, entry, this.store))
+    return values
   }
 
   beginEpoch(policy: EpochPolicy): void {

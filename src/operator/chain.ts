@@ -243,7 +243,7 @@ const emitFrom = (
     case 'aggregate':
     case 'sort':
       if (!isGroupOperator(operator) || burst === undefined) break
-      operator.emitRow(c, row, skip, burst)
+      operator.emitRow(c, row, skip, burst, isShort(spec, index + 1) ? next : null)
       return
     case 'deduplicate':
       if (!(operator instanceof Deduplicate) || burst === undefined) break
@@ -262,6 +262,16 @@ const emitFrom = (
   }
   throw new Error(`the operator ${op.kind} cannot be compiled`)
 }
+
+/** How many columns a row may have to be put out by two places in the code: right behind the aggregate's row, and in its `emit`. */
+const SHORT_COLUMNS = 16
+
+/** True if all that is left of a chain is to choose columns. Nothing in it may remember anything, as a `rand()` would. */
+const isShort = ({ ops, output }: ChainSpec, from: number): boolean =>
+  ops.slice(from - 1).every(({ schema }) => schema.fields.length <= SHORT_COLUMNS) &&
+  ops.slice(from).every(op => op.kind === 'project' && op.columns.every(({ kind }) => kind === 'input')) &&
+  output.kind !== 'roundRobin' &&
+  (output.kind !== 'hash' || output.keys.every(({ kind }) => kind === 'input'))
 
 /** The how-manieth watermark of its chain an operator is: its place in the registers. */
 const watermarkIndex = (spec: Pick<ChainSpec, 'ops'>, index: number): number =>

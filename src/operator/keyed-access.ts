@@ -28,7 +28,7 @@ export const emitFind = (c: OpContext, store: KeyedStore, key: KeyCode): string 
   const find =
     key.fixedBytes === 8
       ? `findFixed8(${key.hash}, ${key.words[0]}, ${key.words[1]})`
-      : `find(${key.hash}, ${key.buffer}, 0, ${key.length})`
+      : `findWords(${key.hash}, ${key.views}.i32, ${key.length} >> 2)`
   cg.line(`let ${handle} = ${index}.${find}`)
   return handle
 }

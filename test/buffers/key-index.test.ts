@@ -92,6 +92,9 @@ describe.each(seeds(4))('seed %i', seed => {
       const before = index.findFixed8(hash, words[0], words[1])
       step(() => handles.push(index.insert(hash, key, 0, 8, 8)))
       if (before !== 0 || index.findFixed8(hash, words[0], words[1]) !== handles[i]) throw new Error(`key ${i} is not where it should be`)
+      if (index.findWords(hash, words, 2) !== handles[i] || index.findWords(hash, words, 1) !== 0) throw new Error(`key ${i} by words`)
+      words[1] ^= 1
+      if (index.findWords(hash, words, 2) !== 0) throw new Error(`another key than ${i} by its hash`)
     }
     for (const handle of handles) {
       step(() => index.remove(handle))
