@@ -136,13 +136,18 @@ export const window = (
 export const windowTime = (window: ColumnOrName): Column => call('windowTime', window)
 
 // Aggregates
-const aggregate = (name: string, args: readonly Expression[], ignoreNulls = false): Column =>
-  new Column({ kind: 'aggregate', name, args, distinct: false, filter: null, ignoreNulls })
+const aggregate = (name: string, args: readonly Expression[], ignoreNulls = false, distinct = false): Column =>
+  new Column({ kind: 'aggregate', name, args, distinct, filter: null, ignoreNulls })
 
 /** `count('*')` counts rows, `count(column)` values that are not null. */
 export const count = (column: ColumnOrName): Column => aggregate('count', column === '*' ? [] : [namedExpression(column)])
 /** A bigint of integers (ARITHMETIC_OVERFLOW beyond 64 bits), else a double or a decimal. Null if there is nothing to sum. */
 export const sum = (column: ColumnOrName): Column => aggregate('sum', [namedExpression(column)])
+/** How many different values, or lists of values, there are; those with a null are not counted. Each is kept in state, with its group. */
+export const countDistinct = (column: ColumnOrName, ...columns: readonly ColumnOrName[]): Column =>
+  aggregate('count', [column, ...columns].map(namedExpression), false, true)
+/** The sum of the different values. */
+export const sumDistinct = (column: ColumnOrName): Column => aggregate('sum', [namedExpression(column)], false, true)
 export const avg = (column: ColumnOrName): Column => aggregate('avg', [namedExpression(column)])
 export const mean = avg
 export const min = (column: ColumnOrName): Column => aggregate('min', [namedExpression(column)])

@@ -14,9 +14,10 @@ export const planSignature = (plan: PhysicalPlan): PlanSignature => ({
     ops.flatMap(op => {
       if (op.kind === 'limit' && !op.perEpoch) return [{ operatorId: op.operatorId, kind: 'limit', keys: '', values: 'count' }]
       if (op.kind === 'streamJoin') return [joinSignature(op)]
-      if (op.kind !== 'aggregate' && op.kind !== 'deduplicate') return []
-      const keys = op.keys.map(key => `${typeName(key.type)}${key.nullable ? '?' : ''}`).join(', ')
-      const values = op.kind === 'aggregate' ? describeTotals(op) : op.expiry === null ? '' : 'expiry'
+      if (op.kind !== 'aggregate' && op.kind !== 'deduplicate' && op.kind !== 'markDistinct') return []
+      const all = op.kind === 'markDistinct' ? [...op.keys, ...op.values] : op.keys
+      const keys = all.map(key => `${typeName(key.type)}${key.nullable ? '?' : ''}`).join(', ')
+      const values = op.kind === 'aggregate' ? describeTotals(op) : op.kind === 'markDistinct' || op.expiry === null ? '' : 'expiry'
       return [{ operatorId: op.operatorId, kind: op.kind, keys, values }]
     }),
   ),

@@ -121,6 +121,8 @@ const expressionsOf = (op: PhysicalPlan['stages'][number]['ops'][number]): Bound
       return [...op.keys, ...op.aggregates.flatMap(({ arg, filter }) => [arg, filter]).filter(e => e !== null)]
     case 'deduplicate':
       return [...op.keys]
+    case 'markDistinct':
+      return [...op.keys, ...op.values, ...(op.condition === null ? [] : [op.condition])]
     case 'sort':
       return op.by.map(({ value }) => value)
     case 'streamJoin':

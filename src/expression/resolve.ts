@@ -90,8 +90,7 @@ export const resolveExpression = (expression: Expression, schema: StructType): B
 /** Resolves one aggregate, its argument against the rows that are grouped. */
 export const resolveAggregate = (expression: Expression, schema: StructType): BoundAggregate => {
   if (expression.kind !== 'aggregate') throw new Error('not an aggregate')
-  const { name, distinct } = expression
-  if (distinct) throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${name}(DISTINCT …) over a stream` })
+  const { name } = expression
   const args = expression.args.map(arg => resolveExpression(arg, schema))
   const filter = expression.filter === null ? null : condition(resolveExpression(expression.filter, schema))
   const arg = args.length === 0 ? null : args[0]

@@ -17,6 +17,7 @@ import { ARRIVAL, type ChainState, EARLIEST, ROWS_IN, ROWS_OUT, RUN_COUNT, RUN_S
 import { makeContext } from './compile-context.ts'
 import { Deduplicate } from './deduplicate.ts'
 import { Limit } from './limit.ts'
+import { MarkDistinct } from './mark-distinct.ts'
 import { emitFilter, emitProject } from './narrow.ts'
 import type { OpContext } from './op-context.ts'
 import { partitionCode } from './partition.ts'
@@ -143,6 +144,8 @@ const newOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
         : new SlicedAggregate({ ...op, slices: op.slices }, spec.outputMode, spec.isFull)
     case 'deduplicate':
       return new Deduplicate(op)
+    case 'markDistinct':
+      return new MarkDistinct(op, spec.outputMode === 'complete')
     case 'limit':
       return new Limit(op)
     case 'sort':
@@ -246,6 +249,7 @@ const emitFrom = (
       operator.emitRow(c, row, skip, burst, isShort(spec, index + 1) ? next : null)
       return
     case 'deduplicate':
+    case 'markDistinct':
       if (!(operator instanceof Deduplicate) || burst === undefined) break
       operator.emitRow(c, row, skip, burst, next)
       return

@@ -21,7 +21,7 @@ const EXPIRY_BYTES = 8
 /** Lets the first row of each key pass. A key is remembered for ever, until its event time has passed, or until its expiry. */
 export class Deduplicate implements StatefulOperator {
   readonly operatorId: number
-  readonly name = 'deduplicate'
+  readonly name: string = 'deduplicate'
   readonly store: KeyedStore
   readonly flags = new OperatorFlags()
   readonly #spec: DeduplicateSpec
@@ -30,11 +30,11 @@ export class Deduplicate implements StatefulOperator {
   /** Rows that were dropped because their key had been seen. */
   readonly duplicates = new Float64Array(1)
 
-  constructor(spec: DeduplicateSpec) {
+  constructor(spec: DeduplicateSpec, valueBytes = spec.expiry === null ? 0 : EXPIRY_BYTES) {
     this.operatorId = spec.operatorId
     this.#spec = spec
     this.store = new KeyedStore({
-      valueBytes: spec.expiry === null ? 0 : EXPIRY_BYTES,
+      valueBytes,
       varSlots: [],
       timed: spec.eventTimeKey !== null || spec.expiry !== null,
     })

@@ -76,6 +76,20 @@ export type AnalyzedPlan =
       readonly schema: StructType
     }
   | {
+      /**
+       * Output: the child's rows, and whether each is the first of its group with these values, none of them null, where the condition
+       * holds.
+       */
+      readonly kind: 'markDistinct'
+      readonly child: AnalyzedPlan
+      /** The keys, and which of them is event time, of the aggregation above. */
+      readonly keys: readonly Bound[]
+      readonly eventTimeKey: number | null
+      readonly values: readonly Bound[]
+      readonly condition: Bound | null
+      readonly schema: StructType
+    }
+  | {
       /** Output: the child's rows, the first of each key. */
       readonly kind: 'deduplicate'
       readonly child: AnalyzedPlan

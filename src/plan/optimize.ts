@@ -200,6 +200,29 @@ const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
         place: placeOf(plan.schema.fields.map((_, i) => i)),
       }
     }
+    case 'markDistinct': {
+      const inner = width - 1
+      const reads = [...plan.keys, ...plan.values, ...(plan.condition === null ? [] : [plan.condition])].flatMap(inputsOf)
+      const child = prune(
+        plan.child,
+        union(
+          needed.filter(i => i < inner),
+          reads,
+        ),
+      )
+      const move = (e: Bound): Bound => mapInputs(e, i => child.place[i])
+      return {
+        plan: {
+          ...plan,
+          child: child.plan,
+          keys: plan.keys.map(move),
+          values: plan.values.map(move),
+          condition: plan.condition === null ? null : move(plan.condition),
+          schema: structType([...child.plan.schema.fields, plan.schema.fields[inner]]),
+        },
+        place: [...Array.from({ length: inner }, (_, i) => child.place[i]), child.plan.schema.fields.length],
+      }
+    }
     case 'deduplicate': {
       const child = prune(plan.child, union(needed, plan.keys.flatMap(inputsOf), plan.expiry === null ? [] : inputsOf(plan.expiry.time)))
       const move = (e: Bound): Bound => mapInputs(e, i => child.place[i])

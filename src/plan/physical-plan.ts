@@ -17,6 +17,7 @@ export type ChainOp =
   | WithoutChild<NodeOf<'expandWindow'>>
   | (WithoutChild<NodeOf<'tableJoin'>> & { readonly tableId: number })
   | (WithoutChild<NodeOf<'aggregate'>> & { readonly operatorId: number; readonly lagMillis: number; readonly slices: WindowSlices | null })
+  | (WithoutChild<NodeOf<'markDistinct'>> & { readonly operatorId: number; readonly lagMillis: number })
   | (WithoutChild<NodeOf<'deduplicate'>> & { readonly operatorId: number; readonly lagMillis: number })
   | (WithoutChild<NodeOf<'streamJoin'>> & { readonly operatorId: number; readonly lagMillis: number })
   | (WithoutChild<NodeOf<'sort'>> & { readonly operatorId: number })
@@ -90,6 +91,10 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
     return keys.length === 0 ? exchange(stage, { kind: 'single' }, 1, schema) : exchange(stage, { kind: 'hash', keys }, parallelism, schema)
   }
 
+  /** Rows by group. Below a mark they are already. */
+  const grouped = (below: AnalyzedPlan, keys: readonly Bound[]): number =>
+    below.kind === 'markDistinct' ? build(below) : keyed(build(below), keys, below.schema)
+
   /** Builds what a node needs; returns the stage to whose end its rows come. */
   const build = (node: AnalyzedPlan): number => {
     switch (node.kind) {
@@ -128,8 +133,14 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
         // Slices are kept under the other keys, of rows that have not been multiplied.
         const below = slices !== null && node.child.kind === 'expandWindow' ? node.child.child : node.child
         const keys = slices === null ? node.keys : node.keys.filter((_, i) => i !== slices.key)
-        const stage = keyed(build(below), keys, below.schema)
+        const stage = grouped(below, keys)
         drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(below), slices })
+        return stage
+      }
+      case 'markDistinct': {
+        const stage = grouped(node.child, node.keys)
+        const { child: _, ...op } = node
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(node.child) })
         return stage
       }
       case 'deduplicate': {

@@ -135,6 +135,10 @@ export const operatorText = (op: Operator): string => {
       const keys = op.keys.map((key, i) => (i === slices?.key ? `${windowText('window', slices)}, in slices` : boundText(key)))
       return `Aggregate [${keys.join(', ')}] [${op.aggregates.map(aggregateText).join(', ')}]${evicted}`
     }
+    case 'markDistinct': {
+      const where = op.condition === null ? '' : ` where ${boundText(op.condition)}`
+      return `MarkDistinct [${op.values.map(boundText).join(', ')}]${where} in [${op.keys.map(boundText).join(', ')}]`
+    }
     case 'deduplicate':
       return `Deduplicate [${op.keys.map(boundText).join(', ')}]${op.expiry === null ? '' : `, each for ${op.expiry.delayMicros / 1000} ms`}`
     case 'tableJoin': {

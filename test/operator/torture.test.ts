@@ -28,6 +28,14 @@ const everything: Expression[] = [
 const orderFree: Expression[] = [
   ...everything.filter(e => !(e.kind === 'alias' && e.child.kind === 'aggregate' && ['first', 'last'].includes(e.child.name))),
 ]
+const distinctly: Expression[] = [
+  as(agg('count', col('n'), { distinct: true }), 'ns'),
+  as(agg('count', col('key'), { distinct: true, filter: call('>', col('n'), lit(0)) }), 'keys'),
+  as(agg('sum', col('price'), { distinct: true }), 'prices'),
+  as(agg('count', col('x'), { distinct: true }), 'xs'),
+  as(agg('count'), 'rows'),
+  as(agg('max', col('n'), { distinct: true }), 'max'),
+]
 const few: Expression[] = [as(agg('count'), 'rows'), as(agg('sum', col('n')), 'total'), as(agg('max', col('key')), 'longest')]
 
 const table: LogicalPlan = {
@@ -189,6 +197,9 @@ const queries: Record<string, readonly [LogicalPlan, readonly OutputMode[]]> = {
     ['complete'],
   ],
   'the first totals in order': [first(inOrder(groupBy(first(events, 40), [col('key')], few), [col('total'), col('key')]), 3), ['complete']],
+  'distinct values': [groupBy(events, [col('key')], distinctly), ['update', 'complete']],
+  'distinct values of everything': [groupBy(events, [], distinctly), ['update', 'complete']],
+  'distinct values of windows': [groupBy(timed, [col('flag'), window('at', 1000, 500)], distinctly), every],
   'join, then windows': [byWindow(joined('leftOuter', timed), 1000, 500), every],
   'windows, then join': [joined('inner', byWindow(timed, 1000, 500)), every],
 }

@@ -37,7 +37,7 @@ const operators = new Set([
   'failWhile',
 ])
 
-const aggregates = new Set(['count', 'sum', 'min', 'max', 'avg', 'last'])
+const aggregates = new Set(['count', 'sum', 'min', 'max', 'avg', 'last', 'count_distinct', 'collect_set_size'])
 
 const steps = new Set([
   'add',

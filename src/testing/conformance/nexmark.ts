@@ -1,4 +1,20 @@
-import { avg, col, count, type DataFrame, floor, lit, lower, max, min, sum, udf, when, window } from '../../index.ts'
+import {
+  avg,
+  type Column,
+  col,
+  count,
+  countDistinct,
+  type DataFrame,
+  floor,
+  lit,
+  lower,
+  max,
+  min,
+  sum,
+  udf,
+  when,
+  window,
+} from '../../index.ts'
 import type { Columns } from './format.ts'
 
 /** The NEXMark inputs. */
@@ -181,6 +197,25 @@ export const nexmarkQueries: Readonly<Record<string, NexmarkQuery>> = {
         )
     },
   },
+  q15: {
+    outputMode: 'complete',
+    build: n => {
+      const ranks: readonly Column[] = [cheap, middle, dear]
+      const distinct = (name: 'bidder' | 'auction'): Column[] => [
+        countDistinct(name).alias(`total_${name}s`),
+        ...ranks.map((rank, i) => countDistinct(when(rank, col(name))).alias(`rank${i + 1}_${name}s`)),
+      ]
+      return n
+        .stream('bid')
+        .groupBy(day.alias('day'))
+        .agg(
+          count('*').alias('total_bids'),
+          ...ranks.map((rank, i) => countWhere(rank).alias(`rank${i + 1}_bids`)),
+          ...distinct('bidder'),
+          ...distinct('auction'),
+        )
+    },
+  },
   q17: {
     outputMode: 'update',
     build: n =>
@@ -289,7 +324,6 @@ export const nexmarkMissing: Readonly<Record<string, string>> = {
   q4: 'operator aggregation above an aggregation in complete mode',
   q6_group_top1: 'operator row_number',
   q9: 'operator row_number',
-  q15: 'aggregate count_distinct',
   q16: 'aggregate count_distinct',
   q18: 'operator row_number',
   q19: 'operator row_number',

@@ -1,4 +1,4 @@
-import { avg, type Column, count, type DataFrame, last, max, min, sum, type WalkwaySession, when } from '../../index.ts'
+import { avg, type Column, count, countDistinct, type DataFrame, last, max, min, sum, type WalkwaySession, when } from '../../index.ts'
 import { columnOf, millis, typeText } from './columns.ts'
 import type { Failures } from './failures.ts'
 import type { Agg, Columns, Plan, Row, Value } from './format.ts'
@@ -89,6 +89,9 @@ const aggregateOf = ({ agg, expr, where }: Agg): Column => {
   switch (agg) {
     case 'count':
       return kept === null ? count('*') : count(kept)
+    case 'count_distinct':
+    case 'collect_set_size':
+      return countDistinct(kept ?? '')
     case 'sum':
       return sum(kept ?? '')
     case 'min':
