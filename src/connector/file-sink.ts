@@ -54,7 +54,14 @@ class JsonFileWriter implements RecordWriterSink {
   }
 
   open(): Ticket<void> {
-    return ticketOf(onDisk(this.#folder, mkdir(this.#folder, { recursive: true })).then(() => undefined))
+    // The log is there before the first file: without one, all files of a folder are read.
+    const made = mkdir(join(this.#folder, LOG), { recursive: true })
+    return ticketOf(
+      onDisk(
+        this.#folder,
+        made.then(first => (first === undefined ? undefined : syncFolder(this.#folder))),
+      ),
+    )
   }
 
   beginEpoch(epoch: number): void {
@@ -111,8 +118,12 @@ class JsonFileWriter implements RecordWriterSink {
   close(): Ticket<void> {
     return ticketOf(
       this.#queue.then(async () => {
-        await this.#file?.handle.close()
+        const file = this.#file
         this.#file = null
+        if (file === null) return
+        await file.handle.close()
+        // Nobody will prepare its epoch any more.
+        await rm(join(this.#folder, file.name), { force: true })
       }),
     )
   }
