@@ -1,16 +1,5 @@
-import {
-  type ConnectorOptions,
-  parseSchema,
-  type RecordBuffer,
-  type RecordReader,
-  RowLayout,
-  RowWriter,
-  registerSource,
-  type SourceConnector,
-  type SourceContext,
-  type SourceOffset,
-  Ticket,
-} from 'walkway'
+import { type ConnectorOptions, parseSchema, type RecordBuffer, RowLayout, RowWriter, type SourceContext } from 'walkway'
+import { NumberedReader, registerNumbered } from './numbered-source.ts'
 
 /**
  * The events of the benchmarks, as the peers make them: id, a scattered key, a value in [0, 1), event times one micro apart. A function of
@@ -32,23 +21,18 @@ export const FIRST_MICROS = 1_700_000_000_000_000
 
 const numberOf = (options: ConnectorOptions, name: string, otherwise: number): number => Number(options[name] ?? otherwise)
 
-class EventReader implements RecordReader {
-  readonly rows = 'records'
+class EventReader extends NumberedReader {
   readonly #writer: RowWriter
   readonly #keys: number
-  readonly #end: number
   readonly #idLeaf: number
   readonly #keyLeaf: number
   readonly #valueLeaf: number
   readonly #timeLeaf: number
-  #at = 0
-  #limit = Number.POSITIVE_INFINITY
 
-  constructor(context: SourceContext) {
-    const { columns, options } = context
+  constructor({ columns, options }: SourceContext) {
+    super(numberOf(options, 'count', Number.POSITIVE_INFINITY))
     this.#writer = new RowWriter(RowLayout.of({ kind: 'struct', fields: columns.map(ordinal => schema.fields[ordinal]) }))
     this.#keys = numberOf(options, 'keys', 1000)
-    this.#end = numberOf(options, 'count', Number.POSITIVE_INFINITY)
     const leaf = (ordinal: number): number => columns.indexOf(ordinal)
     this.#idLeaf = leaf(0)
     this.#keyLeaf = leaf(1)
@@ -56,14 +40,7 @@ class EventReader implements RecordReader {
     this.#timeLeaf = leaf(3)
   }
 
-  open(start: SourceOffset | null): Ticket<void> {
-    this.#at = start?.['0'] ?? 0
-    return Ticket.of(undefined)
-  }
-
-  poll(out: RecordBuffer, budget: number): number {
-    const from = this.#at
-    const to = Math.min(from + budget, this.#limit, this.#end)
+  protected write(out: RecordBuffer, from: number, to: number): void {
     const writer = this.#writer
     const [keys, idLeaf, keyLeaf, valueLeaf, timeLeaf] = [this.#keys, this.#idLeaf, this.#keyLeaf, this.#valueLeaf, this.#timeLeaf]
     for (let id = from; id < to; id++) {
@@ -74,46 +51,7 @@ class EventReader implements RecordReader {
       if (timeLeaf >= 0) writer.setTimestampMicros(timeLeaf, FIRST_MICROS + id)
       writer.finish()
     }
-    this.#at = to
-    return to - from
-  }
-
-  position(): SourceOffset {
-    return { '0': this.#at }
-  }
-
-  latest(): Ticket<SourceOffset> {
-    return Ticket.of({ '0': Math.min(this.#end, this.#at + 1_000_000) })
-  }
-
-  limit(end: SourceOffset | null): void {
-    this.#limit = end?.['0'] ?? Number.POSITIVE_INFINITY
-  }
-
-  exhausted(): boolean {
-    return this.#at >= Math.min(this.#limit, this.#end)
-  }
-
-  arrivalMicros(): number {
-    return 0
-  }
-
-  backlog(): number {
-    return 0
-  }
-
-  committed(): void {}
-
-  close(): Ticket<void> {
-    return Ticket.of(undefined)
   }
 }
 
-const events: SourceConnector = {
-  name: EVENTS,
-  schema: () => schema,
-  describe: async () => ({ schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: EVENTS }),
-  open: context => new EventReader(context),
-}
-
-registerSource(events)
+registerNumbered(EVENTS, schema, context => new EventReader(context))

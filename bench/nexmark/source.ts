@@ -1,15 +1,5 @@
-import {
-  parseSchema,
-  type RecordBuffer,
-  type RecordReader,
-  RowLayout,
-  RowWriter,
-  registerSource,
-  type SourceConnector,
-  type SourceContext,
-  type SourceOffset,
-  Ticket,
-} from 'walkway'
+import { parseSchema, type RecordBuffer, RowLayout, RowWriter, type SourceContext } from 'walkway'
+import { NumberedReader, registerNumbered } from '../engine/numbered-source.ts'
 import { AUCTION, BID, CHANNELS, CITIES, Generator, NAMES, PERSON, STATES, TEXT, URLS } from './generator.ts'
 
 /**
@@ -45,17 +35,18 @@ interface Fill {
   readonly nulls: Int32Array
 }
 
-class NexmarkReader implements RecordReader {
-  readonly rows = 'records'
+class NexmarkReader extends NumberedReader {
   readonly #writer: RowWriter
   readonly #event = new Generator()
   readonly #scratch = new Uint8Array(32)
   readonly #fills: readonly Fill[]
-  readonly #end: number
-  #at = 0
-  #limit = Number.POSITIVE_INFINITY
+  readonly #count: number
 
   constructor({ columns, options }: SourceContext) {
+    const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count)
+    // The last event of all stands behind the others.
+    super(count + 1)
+    this.#count = count
     this.#writer = new RowWriter(RowLayout.of({ kind: 'struct', fields: columns.map(ordinal => schema.fields[ordinal]) }))
     this.#fills = [PERSON, AUCTION, BID, THE_END].map(kind => {
       const has = (ordinal: number): boolean => ordinal < 3 || (ordinal >= FIRST[kind] && ordinal < END[kind])
@@ -63,32 +54,21 @@ class NexmarkReader implements RecordReader {
       const nulls = columns.flatMap((ordinal, leaf) => (has(ordinal) ? [] : [leaf]))
       return { leaves: Int32Array.from(leaves), ordinals: Int32Array.from(leaves, leaf => columns[leaf]), nulls: Int32Array.from(nulls) }
     })
-    // The last event of all stands behind the others.
-    this.#end = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count) + 1
   }
 
-  open(start: SourceOffset | null): Ticket<void> {
-    this.#at = start?.['0'] ?? 0
-    return Ticket.of(undefined)
-  }
-
-  poll(out: RecordBuffer, budget: number): number {
-    const from = this.#at
-    const to = Math.min(from + budget, this.#limit, this.#end)
+  protected write(out: RecordBuffer, from: number, to: number): void {
     const event = this.#event
     for (let n = from; n < to; n++) {
       event.event(n)
-      if (n === this.#end - 1) {
+      if (n === this.#count) {
         event.kind = THE_END
         event.millis = END_MILLIS
       }
-      this.#write(out, this.#fills[event.kind])
+      this.#fill(out, this.#fills[event.kind])
     }
-    this.#at = to
-    return to - from
   }
 
-  #write(out: RecordBuffer, { leaves, ordinals, nulls }: Fill): void {
+  #fill(out: RecordBuffer, { leaves, ordinals, nulls }: Fill): void {
     const writer = this.#writer
     writer.start(out, HINT_BYTES)
     for (let i = 0; i < leaves.length; i++) this.#put(ordinals[i], leaves[i])
@@ -195,43 +175,6 @@ class NexmarkReader implements RecordReader {
     }
     this.#writer.setBytes(leaf, scratch, 0, at)
   }
-
-  position(): SourceOffset {
-    return { '0': this.#at }
-  }
-
-  latest(): Ticket<SourceOffset> {
-    return Ticket.of({ '0': Math.min(this.#end, this.#at + 1_000_000) })
-  }
-
-  limit(end: SourceOffset | null): void {
-    this.#limit = end?.['0'] ?? Number.POSITIVE_INFINITY
-  }
-
-  exhausted(): boolean {
-    return this.#at >= Math.min(this.#limit, this.#end)
-  }
-
-  arrivalMicros(): number {
-    return 0
-  }
-
-  backlog(): number {
-    return 0
-  }
-
-  committed(): void {}
-
-  close(): Ticket<void> {
-    return Ticket.of(undefined)
-  }
 }
 
-const nexmark: SourceConnector = {
-  name: NEXMARK,
-  schema: () => schema,
-  describe: async () => ({ schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: NEXMARK }),
-  open: context => new NexmarkReader(context),
-}
-
-registerSource(nexmark)
+registerNumbered(NEXMARK, schema, context => new NexmarkReader(context))

@@ -133,7 +133,7 @@ const table = {
     message:
       'A record of {bytes} bytes for Kafka topic {topic}: at most {limit} are possible. Raise kafka.max.request.size and the topic’s limit.',
   },
-  KAFKA_TOPIC_MISSING: { fate: 'user', message: 'There is no Kafka topic {topic}. Did you mean one of: {candidates}?' },
+  KAFKA_TOPIC_MISSING: { fate: 'user', message: 'There is no Kafka topic {topic}. Names like it: {candidates}.' },
   KAFKA_UNREACHABLE: { fate: 'restart', message: 'The Kafka brokers {brokers} could not be reached for {seconds} s: {reason}.' },
   KAFKA_UNSUPPORTED_CODEC: {
     fate: 'user',

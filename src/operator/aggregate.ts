@@ -57,7 +57,6 @@ export class Aggregate implements GroupOperator {
   readonly #texts: string[]
   #cursor = 0
   #scan: { next(): number } | null = null
-  #chain = 0
   #keyTime: ((handle: number) => number) | null = null
 
   constructor(spec: AggregateSpec, outputMode: OutputMode, isFull: () => boolean) {
@@ -159,14 +158,6 @@ export class Aggregate implements GroupOperator {
     return true
   }
 
-  isDue(millis: number): boolean {
-    return this.store.buckets !== null && this.store.buckets.least() <= millis
-  }
-
-  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
-    return this.store.holds(hash, key, keyOffset, keyLength)
-  }
-
   restore(
     hash: number,
     key: Uint8Array,
@@ -219,20 +210,14 @@ export class Aggregate implements GroupOperator {
   /** Works through the buckets that are due. The bucket at hand is a chain that nothing else refers to any more. */
   #evict(millis: number, budget: number): boolean {
     const { store } = this
-    const { buckets } = store
-    if (buckets === null) return true
     const emits = this.#outputMode === 'append'
-    for (let left = budget; ; ) {
-      if (this.#chain === 0) {
-        if (buckets.isEmpty || buckets.least() > millis) return true
-        this.#chain = buckets.take()
-      }
+    for (let left = budget; store.hasDue(millis); ) {
       if (left-- <= 0 || (emits && this.#isFull())) return false
-      const handle = this.#chain
-      this.#chain = store.nextOf(handle)
+      const handle = store.takeDue()
       if (emits) this.emit(handle)
       store.remove(handle)
     }
+    return true
   }
 }
 

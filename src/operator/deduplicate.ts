@@ -25,7 +25,6 @@ export class Deduplicate implements StatefulOperator {
   readonly store: KeyedStore
   readonly flags = new OperatorFlags()
   readonly #spec: DeduplicateSpec
-  #chain = 0
   #keyTime: ((handle: number) => number) | null = null
   /** Rows that were dropped because their key had been seen. */
   readonly duplicates = new Float64Array(1)
@@ -80,14 +79,6 @@ export class Deduplicate implements StatefulOperator {
     return policy.mode !== 'microBatch' || this.#evict(policy.evictMillis, budget)
   }
 
-  isDue(millis: number): boolean {
-    return this.store.buckets !== null && this.store.buckets.least() <= millis
-  }
-
-  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
-    return this.store.holds(hash, key, keyOffset, keyLength)
-  }
-
   restore(
     hash: number,
     key: Uint8Array,
@@ -108,17 +99,12 @@ export class Deduplicate implements StatefulOperator {
   }
 
   #evict(millis: number, budget: number): boolean {
-    const { buckets } = this.store
-    if (buckets === null) return true
-    for (let left = budget; ; ) {
-      if (this.#chain === 0) {
-        if (buckets.isEmpty || buckets.least() > millis) return true
-        this.#chain = buckets.take()
-      }
+    const { store } = this
+    for (let left = budget; store.hasDue(millis); ) {
       if (left-- <= 0) return false
-      const handle = this.#chain
-      this.#chain = this.store.nextOf(handle)
-      this.store.remove(handle)
+      const handle = store.takeDue()
+      store.remove(handle)
     }
+    return true
   }
 }

@@ -70,14 +70,6 @@ export class Limit implements StatefulOperator {
     return true
   }
 
-  isDue(): boolean {
-    return false
-  }
-
-  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
-    return this.store.holds(hash, key, keyOffset, keyLength)
-  }
-
   restore(
     hash: number,
     key: Uint8Array,

@@ -226,16 +226,8 @@ export class SlicedAggregate implements GroupOperator {
     return true
   }
 
-  isDue(millis: number): boolean {
-    return this.store.times.least() <= millis
-  }
-
   homeHash(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): number | null {
     return keyLength === 0 ? null : this.store.ownHash(hash, key, keyOffset, keyLength)
-  }
-
-  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
-    return this.store.holds(hash, key, keyOffset, keyLength)
   }
 
   restore(

@@ -99,14 +99,6 @@ export class Sort implements GroupOperator {
     return true
   }
 
-  isDue(): boolean {
-    return false
-  }
-
-  holds(): boolean {
-    return false
-  }
-
   restore(): void {
     throw new Error('a sort keeps no state')
   }

@@ -22,15 +22,11 @@ export interface StatefulOperator {
   advance(millis: number, budget: number): boolean
   /** All rows of the epoch are in: emits what the policy wants at a barrier. */
   finishEpoch(policy: EpochPolicy, budget: number): boolean
-  /** True if an epoch without rows would have something to do at this watermark. */
-  isDue(millis: number): boolean
   /**
    * The hash by which rows of a checkpoint's entry are spread over tasks, where it is not the entry's own; null: the entry belongs to each
    * task.
    */
   homeHash?(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, valueOffset: number): number | null
-  /** True if an entry of a checkpoint has been put back: what an older file says of it no longer counts. */
-  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean
   /** Puts one entry of a checkpoint back. */
   restore(
     hash: number,

@@ -60,7 +60,6 @@ export class StreamJoin implements StatefulOperator {
   /** Where an entry's key has the row's number: behind the null bits, of which a side has as many as its columns need. */
   readonly #numberOffsets: readonly number[]
   #relink: ((handle: number) => void)[] | null = null
-  #chain = 0
 
   constructor(spec: StreamJoinSpec, isFull: () => boolean) {
     this.operatorId = spec.operatorId
@@ -133,17 +132,9 @@ export class StreamJoin implements StatefulOperator {
     this.#passing = handle
   }
 
-  isDue(millis: number): boolean {
-    return this.store.buckets !== null && this.store.buckets.least() <= millis
-  }
-
   /** Rows go to the task of their join key, not of their own. */
   homeHash(_hash: number, bytes: Uint8Array, _keyOffset: number, _keyLength: number, valueOffset: number): number {
     return new DataView(bytes.buffer, bytes.byteOffset).getInt32(valueOffset + LINKS.keyHash, true)
-  }
-
-  holds(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
-    return this.store.holds(hash, key, keyOffset, keyLength)
   }
 
   restore(
@@ -391,19 +382,14 @@ export class StreamJoin implements StatefulOperator {
   }
 
   #evict(millis: number, budget: number): boolean {
-    const { buckets } = this.store
-    if (buckets === null) return true
-    for (let left = budget; ; ) {
-      if (this.#chain === 0) {
-        if (buckets.isEmpty || buckets.least() > millis) return true
-        this.#chain = buckets.take()
-      }
+    const { store } = this
+    for (let left = budget; store.hasDue(millis); ) {
       if (left-- <= 0 || this.#isFull()) return false
-      const handle = this.#chain
-      this.#chain = this.store.nextOf(handle)
+      const handle = store.takeDue()
       this.#letGo(handle)
-      this.store.remove(handle)
+      store.remove(handle)
     }
+    return true
   }
 
   /** Puts a row out that has stayed alone, where such rows are wanted, and takes it from its list. */

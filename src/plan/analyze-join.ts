@@ -7,6 +7,7 @@ import { field, structType } from '../record/data-type.ts'
 import { type Analyzed, keepColumns } from './analyze.ts'
 import { analyzeStreamJoin } from './analyze-stream-join.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
+import { inputsOf, mapInputs } from './bound-inputs.ts'
 import type { JoinOn, JoinType } from './logical-plan.ts'
 
 type TableJoinType = Extract<AnalyzedPlan, { kind: 'tableJoin' }>['type']
@@ -141,52 +142,6 @@ const split = (
 }
 
 export const conjuncts = (e: Expression): Expression[] => (e.kind === 'call' && e.name === 'and' ? e.args.flatMap(conjuncts) : [e])
-
-/** The ordinals that an expression reads. */
-export const inputsOf = (bound: Bound): number[] => {
-  switch (bound.kind) {
-    case 'input':
-      return [bound.ordinal]
-    case 'literal':
-      return []
-    case 'call':
-    case 'udf':
-      return bound.args.flatMap(inputsOf)
-    case 'case':
-      return [
-        ...bound.branches.flatMap(({ when, then }) => [...inputsOf(when), ...inputsOf(then)]),
-        ...(bound.otherwise === null ? [] : inputsOf(bound.otherwise)),
-      ]
-    case 'struct':
-      return bound.fields.flatMap(inputsOf)
-    default:
-      return inputsOf(bound.child)
-  }
-}
-
-/** The same expression over columns that stand elsewhere. */
-export const mapInputs = (bound: Bound, place: (ordinal: number) => number): Bound => {
-  const go = (child: Bound): Bound => mapInputs(child, place)
-  switch (bound.kind) {
-    case 'input':
-      return { ...bound, ordinal: place(bound.ordinal) }
-    case 'literal':
-      return bound
-    case 'call':
-    case 'udf':
-      return { ...bound, args: bound.args.map(go) }
-    case 'case':
-      return {
-        ...bound,
-        branches: bound.branches.map(({ when, then }) => ({ when: go(when), then: go(then) })),
-        otherwise: bound.otherwise === null ? null : go(bound.otherwise),
-      }
-    case 'struct':
-      return { ...bound, fields: bound.fields.map(go) }
-    default:
-      return { ...bound, child: go(bound.child) }
-  }
-}
 
 const shift = (bound: Bound, by: number): Bound => mapInputs(bound, ordinal => ordinal + by)
 

@@ -1,7 +1,7 @@
 import type { Bound } from '../expression/expression.ts'
 import { structType } from '../record/data-type.ts'
-import { inputsOf, mapInputs } from './analyze-join.ts'
 import type { AnalyzedPlan, JoinSide } from './analyzed-plan.ts'
+import { inputsOf, mapInputs, replaceInputs } from './bound-inputs.ts'
 
 /** Rewrites a plan to one that does less and means the same. Each rule is small and keeps the schema. */
 export const optimize = (plan: AnalyzedPlan): AnalyzedPlan => {
@@ -61,28 +61,7 @@ export const isDeterministic = (bound: Bound): boolean => {
 }
 
 /** The expression with references to a projection's output replaced by what the projection computes. */
-const substitute = (bound: Bound, columns: readonly Bound[]): Bound => {
-  const go = (child: Bound): Bound => substitute(child, columns)
-  switch (bound.kind) {
-    case 'input':
-      return columns[bound.ordinal]
-    case 'literal':
-      return bound
-    case 'call':
-    case 'udf':
-      return { ...bound, args: bound.args.map(go) }
-    case 'case':
-      return {
-        ...bound,
-        branches: bound.branches.map(({ when, then }) => ({ when: go(when), then: go(then) })),
-        otherwise: bound.otherwise === null ? null : go(bound.otherwise),
-      }
-    case 'struct':
-      return { ...bound, fields: bound.fields.map(go) }
-    default:
-      return { ...bound, child: go(bound.child) }
-  }
-}
+const substitute = (bound: Bound, columns: readonly Bound[]): Bound => replaceInputs(bound, ({ ordinal }) => columns[ordinal])
 
 /**
  * A filter moves below a projection when what it reads is cheap to compute, and below a repartition or into a union. Never below a

@@ -1,5 +1,5 @@
 import type { Bound } from '../expression/expression.ts'
-import { mapInputs } from './analyze-join.ts'
+import { mapInputs } from './bound-inputs.ts'
 
 /**
  * Until when a row of a join's side can match rows that are yet to come, which are later than the watermark: until the watermark has passed

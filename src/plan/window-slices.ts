@@ -1,6 +1,6 @@
 import type { Bound } from '../expression/expression.ts'
-import { inputsOf } from './analyze-join.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
+import { inputsOf } from './bound-inputs.ts'
 import type { OutputMode } from './logical-plan.ts'
 import { isDeterministic } from './optimize.ts'
 

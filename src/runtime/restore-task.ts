@@ -20,7 +20,7 @@ export const restoreTask = (spec: TaskSpec, chain: CompiledChain): void => {
         operator.restore(hash, bytes, keyOffset, keyLength, bytes, valueOffset, valueLength)
       },
       undefined,
-      (hash, bytes, keyOffset, keyLength) => operator.holds(hash, bytes, keyOffset, keyLength),
+      (hash, bytes, keyOffset, keyLength) => operator.store.holds(hash, bytes, keyOffset, keyLength),
     )
     operator.store.updatedCount = 0
   }

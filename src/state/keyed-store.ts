@@ -63,6 +63,8 @@ export class KeyedStore {
   #dirty = new HandleList()
   #sealing = new HandleList()
   #sealCursor = 0
+  /** What is left of the bucket at hand: a chain that nothing else refers to any more. */
+  #due = 0
   readonly #varSlots: readonly number[]
   /** Where `encodeValue` composes a value with its variable bytes. */
   protected scratch = new Uint8Array(256)
@@ -131,6 +133,20 @@ export class KeyedStore {
   discard(handle: number): void {
     this.index.remove(handle)
     this.freeEntry(handle)
+  }
+
+  /** True if an entry is due when the watermark stands there. */
+  hasDue(millis: number): boolean {
+    const { buckets } = this
+    return this.#due !== 0 || (buckets !== null && !buckets.isEmpty && buckets.least() <= millis)
+  }
+
+  /** An entry that `hasDue` told of. It is in no bucket any more: the caller removes it. */
+  takeDue(): number {
+    if (this.#due === 0) this.#due = this.buckets?.take() ?? 0
+    const handle = this.#due
+    this.#due = this.nextOf(handle)
+    return handle
   }
 
   /** The next entry of the same time bucket, 0 at the end. */
