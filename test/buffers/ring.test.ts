@@ -19,7 +19,7 @@ describe('ring', () => {
     const queue: { kind: number; hash: number; bytes: Uint8Array }[] = []
     let large: { bytes: Uint8Array; kind: number; hash: number } | null = null
     let waiting = 0
-    for (let i = 0; i < 12_000; i++) {
+    for (let i = 0; i < 30_000; i++) {
       const dice = random.next()
       if (dice < 0.5 && large === null) {
         const kind = random.next() < 0.8 ? 1 : 2 + random.below(4)
@@ -65,7 +65,7 @@ describe('ring', () => {
         if (random.next() < 0.7) reader.release()
       }
     }
-    expect(waiting).toBeGreaterThan(500)
+    expect(waiting).toBeGreaterThan(1000)
   })
 
   test('a full ring refuses the record and keeps its tail', () => {

@@ -13,11 +13,9 @@ const ours = new URL('cases', import.meta.url).pathname
 const shared = new URL('../../../shared/conformance', import.meta.url).pathname
 const differences = readDifferences(new URL('differences.json', import.meta.url).pathname)
 const EACH_OF = 8
-/** `.ci/run` gives both folders to the runner itself: there only the threads' share is left. */
-const isCi = process.env.CI !== undefined
 
 describe.each([
-  ['inline', isCi ? EACH_OF : 1, 0],
+  ['inline', 1, 0],
   ['local[1]', EACH_OF, 2],
   ['local[2]', EACH_OF, 5],
 ] as const)('our cases with master %s', (master, step, first) => {
@@ -27,7 +25,7 @@ describe.each([
   })
 })
 
-test.skipIf(isCi || !existsSync(shared))('nothing of the shared corpus fails', { timeout: 300_000 }, async () => {
+test.skipIf(!existsSync(shared))('nothing of the shared corpus fails', { timeout: 300_000 }, async () => {
   const outcomes: [string, Outcome][] = []
   await runFolder(shared, { master: 'inline', differences }, (label, outcome) => outcomes.push([label, outcome]))
   expect(outcomes.filter(([, { kind }]) => kind === 'failed')).toEqual([])

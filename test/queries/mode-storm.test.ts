@@ -12,7 +12,7 @@ import { within } from '../support/within.ts'
  * lost, nothing doubled. WALKWAY_SWITCHES: how many.
  */
 
-const SWITCHES = Number(process.env.WALKWAY_SWITCHES ?? 120)
+const SWITCHES = Number(process.env.WALKWAY_SWITCHES ?? 150)
 
 const triggers = [
   Trigger.realTime(10),
