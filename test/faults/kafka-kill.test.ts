@@ -13,9 +13,9 @@ import { anySeed, type SeededRandom, seededRandom } from '../support/random.ts'
 /**
  * Kills the example's queries B and C with SIGKILL at random moments while records flow through a real broker, starts them again each time,
  * and at last lets them finish. Every record must have come out at least once; a count that restarts made too small or too large would
- * show. KILLS=20 for a longer run, WALKWAY_SEED to run one again. kafkajs's own clients are the other side.
+ * show. WALKWAY_KILLS=20 for a longer run, WALKWAY_SEED to run one again. kafkajs's own clients are the other side.
  */
-const KILLS = Number(process.env.KILLS ?? 3)
+const KILLS = Number(process.env.WALKWAY_KILLS ?? 3)
 const PARTITIONS = 4
 const PER_SECOND = 1000
 
