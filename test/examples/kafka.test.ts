@@ -26,7 +26,7 @@ beforeAll(async () => {
   if (broker === null) return
   kafka = new Kafka({ brokers: [broker.bootstrap], logLevel: logLevel.NOTHING })
   admin = kafka.admin()
-  producer = kafka.producer()
+  producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await admin.connect()
   await producer.connect()
 }, 240_000)

@@ -42,9 +42,12 @@ const newTopic = async (partitions = 1): Promise<string> => {
   return topic
 }
 
-/** With a producer of its own: kafkajs's would go on asking for topics that a test deletes. */
+/**
+ * With a producer of its own: kafkajs's would go on asking for topics that a test deletes. Idempotent, since without it a request that
+ * one partition of a new topic refuses is sent again to all, and what the others had taken stands in the log twice.
+ */
 const produce = async (record: ProducerRecord): Promise<void> => {
-  const producer = kafka.producer()
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   await producer.send(record)
   await producer.disconnect()
