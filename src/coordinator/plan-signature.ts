@@ -12,7 +12,8 @@ export const planSignature = (plan: PhysicalPlan): PlanSignature => ({
   sources: plan.stages.flatMap(({ input }) => (input.kind === 'source' ? [`${input.source.id}:${input.source.format}`] : [])),
   operators: plan.stages.flatMap(({ ops }) =>
     ops.flatMap(op => {
-      if (op.kind === 'limit' && !op.perEpoch) return [{ operatorId: op.operatorId, kind: 'limit', keys: '', values: 'count' }]
+      if ('perEpoch' in op && op.perEpoch) return []
+      if (op.kind === 'limit') return [{ operatorId: op.operatorId, kind: 'limit', keys: '', values: 'count' }]
       if (op.kind === 'streamJoin') return [joinSignature(op)]
       if (op.kind !== 'aggregate' && op.kind !== 'deduplicate' && op.kind !== 'markDistinct') return []
       const all = op.kind === 'markDistinct' ? [...op.keys, ...op.values] : op.keys

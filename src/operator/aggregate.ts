@@ -10,6 +10,7 @@ import { KEY_OFFSET, KeyedStore } from '../state/keyed-store.ts'
 import { type EntryNames, emitFinish, emitUpdate } from './aggregate-code.ts'
 import { type AggregateLayout, layoutAggregates } from './aggregate-state.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
+import { EpochSweep } from './epoch-sweep.ts'
 import { compileKeyTime } from './key-time.ts'
 import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
 import type { Consumer, OpContext } from './op-context.ts'
@@ -20,6 +21,8 @@ export interface AggregateSpec {
   readonly keys: readonly Bound[]
   readonly aggregates: readonly BoundAggregate[]
   readonly eventTimeKey: number | null
+  /** True: of each epoch's rows alone, which are a whole result below. */
+  readonly perEpoch: boolean
 }
 
 /** The key of the group of all rows, where there are no keys. */
@@ -43,6 +46,8 @@ export class Aggregate implements GroupOperator {
   readonly store: KeyedStore
   readonly flags = new OperatorFlags()
   readonly layout: AggregateLayout
+  readonly isTransient: boolean
+  readonly #sweep = new EpochSweep()
   readonly #spec: AggregateSpec
   readonly #outputMode: OutputMode
   /** Without keys there is one group, under a key of its own that no row shows. */
@@ -61,6 +66,7 @@ export class Aggregate implements GroupOperator {
 
   constructor(spec: AggregateSpec, outputMode: OutputMode, isFull: () => boolean) {
     this.operatorId = spec.operatorId
+    this.isTransient = spec.perEpoch
     this.#spec = spec
     this.#stateKeys = spec.keys.length === 0 ? [ONLY_GROUP] : spec.keys
     this.#texts = this.#stateKeys.map(() => '')
@@ -140,7 +146,8 @@ export class Aggregate implements GroupOperator {
     this.flags.raiseLate(this.store.buckets === null || policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis)
     this.flags.perRow = policy.mode === 'realTime' && this.#outputMode === 'update'
     this.flags.countGroups(policy.mode === 'microBatch')
-    this.store.tracking = this.store.log !== null || (policy.mode === 'microBatch' && this.#outputMode === 'update')
+    const emitsChanges = policy.mode === 'microBatch' && this.#outputMode === 'update'
+    this.store.tracking = this.store.log !== null || emitsChanges || this.isTransient
   }
 
   advance(millis: number, budget: number): boolean {
@@ -150,6 +157,7 @@ export class Aggregate implements GroupOperator {
   }
 
   finishEpoch(policy: EpochPolicy, budget: number): boolean {
+    if (this.isTransient) return this.#emitEpoch(budget)
     if (policy.mode === 'batch' || this.#outputMode === 'complete') return this.#emitAll(budget)
     if (policy.mode === 'realTime') return true
     if (this.#outputMode === 'update' && !this.#emitDirty(budget)) return false
@@ -172,6 +180,14 @@ export class Aggregate implements GroupOperator {
     if (this.store.buckets === null || eventTimeKey === null) return
     this.#keyTime ??= compileKeyTime(this.store, keys, eventTimeKey)
     this.store.addToBucket(handle, this.#keyTime(handle))
+  }
+
+  /** Each group once, and then forgets it. */
+  #emitEpoch(budget: number): boolean {
+    if (this.#cursor === 0 && this.#spec.keys.length === 0 && this.store.size === 0) return this.#emitNothing()
+    if (!this.#emitDirty(budget) || !this.#sweep.step(this.store, budget)) return false
+    this.#cursor = 0
+    return true
   }
 
   #emitDirty(budget: number): boolean {

@@ -4,6 +4,7 @@ import type { RowAccessor } from '../expression/value.ts'
 import { KeyedStore } from '../state/keyed-store.ts'
 import type { BurstLocals } from './aggregate.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
+import { EpochSweep } from './epoch-sweep.ts'
 import { compileKeyTime } from './key-time.ts'
 import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
 import { type Consumer, eventTimeMicros, type OpContext } from './op-context.ts'
@@ -14,6 +15,8 @@ export interface DeduplicateSpec {
   readonly keys: readonly Bound[]
   readonly eventTimeKey: number | null
   readonly expiry: { readonly time: Bound; readonly delayMicros: number } | null
+  /** True: of each epoch's rows alone, which are a whole result below. */
+  readonly perEpoch: boolean
 }
 
 const EXPIRY_BYTES = 8
@@ -24,6 +27,8 @@ export class Deduplicate implements StatefulOperator {
   readonly name: string = 'deduplicate'
   readonly store: KeyedStore
   readonly flags = new OperatorFlags()
+  readonly isTransient: boolean
+  readonly #sweep = new EpochSweep()
   readonly #spec: DeduplicateSpec
   #keyTime: ((handle: number) => number) | null = null
   /** Rows that were dropped because their key had been seen. */
@@ -31,6 +36,7 @@ export class Deduplicate implements StatefulOperator {
 
   constructor(spec: DeduplicateSpec, valueBytes = spec.expiry === null ? 0 : EXPIRY_BYTES) {
     this.operatorId = spec.operatorId
+    this.isTransient = spec.perEpoch
     this.#spec = spec
     this.store = new KeyedStore({
       valueBytes,
@@ -66,7 +72,7 @@ export class Deduplicate implements StatefulOperator {
 
   beginEpoch(policy: EpochPolicy): void {
     this.flags.raiseLate(policy.mode === 'batch' ? Number.NEGATIVE_INFINITY : policy.lateMillis)
-    this.store.tracking = this.store.log !== null
+    this.store.tracking = this.store.log !== null || this.isTransient
   }
 
   advance(millis: number, budget: number): boolean {
@@ -76,6 +82,7 @@ export class Deduplicate implements StatefulOperator {
   }
 
   finishEpoch(policy: EpochPolicy, budget: number): boolean {
+    if (this.isTransient) return this.#sweep.step(this.store, budget)
     return policy.mode !== 'microBatch' || this.#evict(policy.evictMillis, budget)
   }
 

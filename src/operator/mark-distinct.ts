@@ -14,6 +14,7 @@ export interface MarkDistinctSpec {
   readonly values: readonly Bound[]
   readonly condition: Bound | null
   readonly eventTimeKey: number | null
+  readonly perEpoch: boolean
   /** The row's columns, and the mark. */
   readonly schema: StructType
 }
@@ -34,7 +35,7 @@ export class MarkDistinct extends Deduplicate {
     const present = spec.values.map((value): Bound => ({ ...value, nullable: false }))
     // In complete mode groups are kept for ever.
     const eventTimeKey = isComplete ? null : spec.eventTimeKey
-    super({ operatorId: spec.operatorId, keys: [...spec.keys, ...present], eventTimeKey, expiry: null }, HOME_BYTES)
+    super({ ...spec, keys: [...spec.keys, ...present], eventTimeKey, expiry: null }, HOME_BYTES)
     this.#spec = { ...spec, eventTimeKey }
     this.#present = present
   }

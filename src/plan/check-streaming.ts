@@ -18,11 +18,19 @@ export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void
     })
   }
   if (outputMode !== 'append') {
-    // Totals come again and again there, and what is above would take each for a row of its own.
     for (const node of find(analyzed.plan, ({ kind }) => kind === 'aggregate' || kind === 'deduplicate')) {
-      if (childrenOf(node).some(child => find(child, other => other.kind === 'aggregate' && streams(other)).length > 0)) {
-        const operation = `${node.kind === 'aggregate' ? 'an aggregation' : 'dropDuplicates'} above an aggregation in ${outputMode} mode`
-        throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${operation}: use append, where totals are final` })
+      const below = childrenOf(node)
+      if (!below.some(child => find(child, other => other.kind === 'aggregate' && streams(other)).length > 0)) continue
+      const operation = `${node.kind === 'aggregate' ? 'an aggregation' : 'dropDuplicates'} above an aggregation in ${outputMode} mode`
+      if (outputMode === 'update') {
+        // Totals come again and again there, and what is above would take each for a row of its own.
+        const instead = 'use complete, where the whole result comes again, or append, where totals are final'
+        throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${operation}: ${instead}` })
+      }
+      if (!below.every(isWholeResult)) {
+        // Some rows would come again each epoch, and others once.
+        const instead = 'aggregate the other inputs of the union, too'
+        throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${operation}, together with rows that are no totals: ${instead}` })
       }
     }
   }
@@ -64,6 +72,13 @@ const childrenOf = (plan: AnalyzedPlan): readonly AnalyzedPlan[] => {
     default:
       return [plan.child]
   }
+}
+
+/** True if all rows have come through an aggregation, so that in complete mode all of them come again each epoch. */
+const isWholeResult = (plan: AnalyzedPlan): boolean => {
+  if (plan.kind === 'aggregate') return true
+  const below = childrenOf(plan)
+  return below.length > 0 && below.every(isWholeResult)
 }
 
 const find = (plan: AnalyzedPlan, test: (node: AnalyzedPlan) => boolean): AnalyzedPlan[] => [

@@ -9,6 +9,18 @@ import { type WindowSlices, windowSlices } from './window-slices.ts'
 type NodeOf<K extends AnalyzedPlan['kind']> = Extract<AnalyzedPlan, { kind: K }>
 type WithoutChild<T> = Omit<T, 'child' | 'table'>
 
+/** What all operators with state have. */
+interface Stateful {
+  readonly operatorId: number
+  /** How far behind the watermark its rows may come. */
+  readonly lagMillis: number
+}
+
+/** Of those that stand above an aggregation in complete mode, whose whole result comes again each epoch: theirs begins anew with it. */
+interface PerEpoch {
+  readonly perEpoch: boolean
+}
+
 /** One operator of a chain: a node of the plan without its input. `schema` is that of its output. */
 export type ChainOp =
   | WithoutChild<NodeOf<'filter'>>
@@ -16,12 +28,12 @@ export type ChainOp =
   | (WithoutChild<NodeOf<'watermark'>> & { readonly watermarkId: number })
   | WithoutChild<NodeOf<'expandWindow'>>
   | (WithoutChild<NodeOf<'tableJoin'>> & { readonly tableId: number })
-  | (WithoutChild<NodeOf<'aggregate'>> & { readonly operatorId: number; readonly lagMillis: number; readonly slices: WindowSlices | null })
-  | (WithoutChild<NodeOf<'markDistinct'>> & { readonly operatorId: number; readonly lagMillis: number })
-  | (WithoutChild<NodeOf<'deduplicate'>> & { readonly operatorId: number; readonly lagMillis: number })
-  | (WithoutChild<NodeOf<'streamJoin'>> & { readonly operatorId: number; readonly lagMillis: number })
+  | (WithoutChild<NodeOf<'aggregate'>> & Stateful & PerEpoch & { readonly slices: WindowSlices | null })
+  | (WithoutChild<NodeOf<'markDistinct'>> & Stateful & PerEpoch)
+  | (WithoutChild<NodeOf<'deduplicate'>> & Stateful & PerEpoch)
+  | (WithoutChild<NodeOf<'streamJoin'>> & Stateful)
   | (WithoutChild<NodeOf<'sort'>> & { readonly operatorId: number })
-  | (WithoutChild<NodeOf<'limit'>> & { readonly operatorId: number; readonly perEpoch: boolean })
+  | (WithoutChild<NodeOf<'limit'>> & PerEpoch & { readonly operatorId: number })
 
 /** How rows are spread over the tasks of the next stage. */
 export type Exchange =
@@ -91,6 +103,9 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
     return keys.length === 0 ? exchange(stage, { kind: 'single' }, 1, schema) : exchange(stage, { kind: 'hash', keys }, parallelism, schema)
   }
 
+  /** True if rows come as a whole result, again in each epoch. */
+  const isWhole = (below: AnalyzedPlan): boolean => outputMode === 'complete' && aggregates(below)
+
   /** Rows by group. Below a mark they are already. */
   const grouped = (below: AnalyzedPlan, keys: readonly Bound[]): number =>
     below.kind === 'markDistinct' ? build(below) : keyed(build(below), keys, below.schema)
@@ -134,19 +149,22 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
         const below = slices !== null && node.child.kind === 'expandWindow' ? node.child.child : node.child
         const keys = slices === null ? node.keys : node.keys.filter((_, i) => i !== slices.key)
         const stage = grouped(below, keys)
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(below), slices })
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(below), perEpoch: isWhole(below), slices })
         return stage
       }
       case 'markDistinct': {
         const stage = grouped(node.child, node.keys)
-        const { child: _, ...op } = node
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(node.child) })
+        const { child, ...op } = node
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(child), perEpoch: isWhole(child) })
         return stage
       }
       case 'deduplicate': {
         const stage = keyed(build(node.child), node.keys, node.child.schema)
-        const { child: _, ...op } = node
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(node.child) })
+        const { child, ...op } = node
+        const perEpoch = isWhole(child)
+        // What is forgotten with the epoch needs no time to be forgotten at; and nothing is late in complete mode.
+        const forgets = perEpoch ? { eventTimeKey: null, expiry: null } : {}
+        drafts[stage].ops.push({ ...op, ...forgets, operatorId: operatorId++, lagMillis: watermarkLag(child), perEpoch })
         return stage
       }
       case 'streamJoin': {
@@ -170,8 +188,7 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
       case 'limit': {
         const stage = single(build(node.child), node.child.schema)
         const { child: _, ...op } = node
-        // In complete mode an aggregation gives its whole result again each epoch; what is below it comes once.
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++, perEpoch: outputMode === 'complete' && aggregates(node.child) })
+        drafts[stage].ops.push({ ...op, operatorId: operatorId++, perEpoch: isWhole(node.child) })
         return stage
       }
       case 'watermark': {

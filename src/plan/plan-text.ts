@@ -110,6 +110,8 @@ const keptText = ({ bounds, keyShiftMicros }: JoinSide, timeKey: Bound | null): 
   return times.length === 0 ? 'kept for ever' : `kept until the watermark ${times.join(' or ')}`
 }
 
+const perEpochText = (op: Operator): string => ('perEpoch' in op && op.perEpoch ? ', anew each epoch' : '')
+
 type Operator = ChainOp | Extract<AnalyzedPlan, { kind: ChainOp['kind'] }>
 
 const windowText = (name: string, op: Pick<WindowSlices, 'time' | 'sizeMicros' | 'slideMicros' | 'startMicros'>): string =>
@@ -133,14 +135,14 @@ export const operatorText = (op: Operator): string => {
       const evicted = op.eventTimeKey === null ? '' : `, evicted by key ${op.eventTimeKey}`
       const slices = 'slices' in op ? op.slices : null
       const keys = op.keys.map((key, i) => (i === slices?.key ? `${windowText('window', slices)}, in slices` : boundText(key)))
-      return `Aggregate [${keys.join(', ')}] [${op.aggregates.map(aggregateText).join(', ')}]${evicted}`
+      return `Aggregate [${keys.join(', ')}] [${op.aggregates.map(aggregateText).join(', ')}]${evicted}${perEpochText(op)}`
     }
     case 'markDistinct': {
       const where = op.condition === null ? '' : ` where ${boundText(op.condition)}`
-      return `MarkDistinct [${op.values.map(boundText).join(', ')}]${where} in [${op.keys.map(boundText).join(', ')}]`
+      return `MarkDistinct [${op.values.map(boundText).join(', ')}]${where} in [${op.keys.map(boundText).join(', ')}]${perEpochText(op)}`
     }
     case 'deduplicate':
-      return `Deduplicate [${op.keys.map(boundText).join(', ')}]${op.expiry === null ? '' : `, each for ${op.expiry.delayMicros / 1000} ms`}`
+      return `Deduplicate [${op.keys.map(boundText).join(', ')}]${op.expiry === null ? '' : `, each for ${op.expiry.delayMicros / 1000} ms`}${perEpochText(op)}`
     case 'tableJoin': {
       const keys = op.streamKeys.map((key, i) => `${boundText(key)} = ${boundText(op.tableKeys[i])}`)
       return `TableJoin ${op.type} [${keys.join(', ')}]${op.residual === null ? '' : ` and ${boundText(op.residual)}`}`
@@ -155,7 +157,7 @@ export const operatorText = (op: Operator): string => {
     case 'sort':
       return `Sort [${op.by.map(sortText).join(', ')}]`
     case 'limit':
-      return `Limit ${op.count}`
+      return `Limit ${op.count}${perEpochText(op)}`
     default:
       return op satisfies never
   }

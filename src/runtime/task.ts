@@ -236,7 +236,8 @@ export class Task implements InputEvents {
       this.#logs = true
       for (const [i, writer] of this.#current.entries()) {
         writer.begin(policy.epoch)
-        chain.operators[i].store.log = writer
+        const operator = chain.operators[i]
+        if (operator.isTransient !== true) operator.store.log = writer
       }
     }
     for (const operator of chain.operators) operator.beginEpoch(lagged(policy, operator))
@@ -352,7 +353,8 @@ export class Task implements InputEvents {
     this.#sealed = this.#current
     this.#current = next
     for (const writer of next) writer.begin(policy.epoch + 1)
-    for (const [i, { store }] of chain.operators.entries()) store.beginSeal(this.#current[i] ?? null)
+    for (const [i, { store, isTransient }] of chain.operators.entries())
+      store.beginSeal(isTransient === true ? null : (this.#current[i] ?? null))
     this.#sealing = { epoch: policy.epoch, report }
     this.#policy = null
     input.release()

@@ -197,6 +197,28 @@ const queries: Record<string, readonly [LogicalPlan, readonly OutputMode[]]> = {
     ['complete'],
   ],
   'the first totals in order': [first(inOrder(groupBy(first(events, 40), [col('key')], few), [col('total'), col('key')]), 3), ['complete']],
+  'totals of totals': [
+    groupBy(
+      groupBy(events, [col('key'), col('flag')], few),
+      [col('flag')],
+      [as(agg('sum', col('rows')), 'rows'), as(agg('max', col('longest')), 'longest')],
+    ),
+    ['complete'],
+  ],
+  'totals of totals of everything': [
+    groupBy(
+      groupBy(byWindow(timed, 1000, 500), [col('key')], [as(agg('count'), 'windows')]),
+      [],
+      [as(agg('sum', col('windows')), 'windows')],
+    ),
+    ['complete'],
+  ],
+  'distinct values of totals': [
+    groupBy(groupBy(events, [col('key'), col('flag')], few), [col('flag')], [as(agg('count', col('longest'), { distinct: true }), 'keys')]),
+    ['complete'],
+  ],
+  'distinct totals, in order': [inOrder(distinct(byWindow(timed, 500), ['window', 'rows']), [col('window'), col('rows')]), ['complete']],
+  'distinct totals within the watermark': [distinct(byWindow(timed, 500), ['rows'], true), ['complete']],
   'distinct values': [groupBy(events, [col('key')], distinctly), ['update', 'complete']],
   'distinct values of everything': [groupBy(events, [], distinctly), ['update', 'complete']],
   'distinct values of windows': [groupBy(timed, [col('flag'), window('at', 1000, 500)], distinctly), every],

@@ -103,6 +103,10 @@ export const nexmarkQueries: Readonly<Record<string, NexmarkQuery>> = {
         .select('name', 'city', 'state', 'id')
     },
   },
+  q4: {
+    outputMode: 'complete',
+    build: n => closingPrices(n).groupBy('category').agg(avg('final').alias('avg')),
+  },
   q5: {
     outputMode: 'complete',
     build: n => {
@@ -317,18 +321,34 @@ export const nexmarkQueries: Readonly<Record<string, NexmarkQuery>> = {
     outputMode: 'complete',
     build: n => withItems(n, 1),
   },
+  q106: {
+    outputMode: 'complete',
+    build: n => closingPrices(n).groupBy().agg(min('final').alias('min_final')),
+  },
 }
 
 /** What each of the others would need. */
 export const nexmarkMissing: Readonly<Record<string, string>> = {
-  q4: 'operator aggregation above an aggregation in complete mode',
   q6_group_top1: 'operator row_number',
   q9: 'operator row_number',
   q16: 'aggregate count_distinct',
   q18: 'operator row_number',
   q19: 'operator row_number',
-  q106: 'operator aggregation above an aggregation in complete mode',
 }
+
+/** The highest bid of each auction while it was open. */
+const closingPrices = (n: NexmarkInputs): DataFrame =>
+  n
+    .stream('bid')
+    .join(
+      n.table('auction').select('id', 'category', col('date_time').alias('opens'), 'expires'),
+      col('auction')
+        .equalTo(col('id'))
+        .and(col('date_time').between(col('opens'), col('expires'))),
+      'inner',
+    )
+    .groupBy('id', 'category')
+    .agg(max('price').alias('final'))
 
 /** Auctions with at least so many bids, and their number. */
 const withItems = (n: NexmarkInputs, least: number): DataFrame =>
