@@ -45,7 +45,7 @@ const physicalText = (prepared: PreparedQuery, options: QueryOptions): string =>
   const tables = physical.tables.map(
     table => `Table ${table.tableId}, read once at the start, on every worker that joins with it:\n${analyzedText(table.plan)}`,
   )
-  return [...lines, ...tables, '', guaranteeText(prepared, options)].join('\n')
+  return [...lines, ...tables, '', guaranteeText(prepared, options), ...checkpointText(options)].join('\n')
 }
 
 const hostsText = (hosts: readonly number[]): string =>
@@ -99,6 +99,13 @@ const guaranteeText = (prepared: PreparedQuery, options: QueryOptions): string =
         ? 'as they are made'
         : 'as the micro-batch runs'
   return `${mode}\nGuarantee: ${guarantee}\nRows become visible ${visible}`
+}
+
+/** Who writes checkpoints. */
+const checkpointText = ({ trigger, checkpointLocation, workers }: QueryOptions): string[] => {
+  if (trigger.kind === 'batch' || checkpointLocation === null) return []
+  const writer = workers === 0 ? 'the platform’s I/O threads' : 'the persister, a thread of its own'
+  return [`Checkpoints in ${checkpointLocation}, written by ${writer}`]
 }
 
 /** Compiles a stage as its task does, over memory of its own. */

@@ -1,11 +1,9 @@
 import { decodeUtf8, Scratch } from '../record/strings.ts'
 import { hexCode, plainLetter, unescapeJson } from './json-escapes.ts'
-import type { JsonWriter } from './json-writer.ts'
-import { doubleText } from './text-format.ts'
 
 /** Kinds of values that a cursor stands before. */
 export const OBJECT = 123
-const ARRAY = 91
+export const ARRAY = 91
 export const STRING = 34
 export const TRUE = 116
 export const FALSE = 102
@@ -318,83 +316,28 @@ export class JsonCursor {
 
   #skipNested(kind: number): void {
     // A stack of brackets would allocate; recursion is bounded by the nesting of the text.
-    this.at++
-    const close = kind + 2
-    if (++this.#nesting > NESTING_MOST) this.fail()
+    const close = this.enter(kind)
     if (!this.closesAtOnce(close)) {
       do {
         if (kind === OBJECT) {
           this.key()
-          this.expect(58)
+          this.expect(COLON)
         }
         this.skip()
       } while (this.more(close))
     }
-    this.#nesting--
+    this.leave()
   }
 
-  /** Writes a value as Spark shows JSON in a string column: without white space, escapes and doubles in their usual form. */
-  copy(writer: JsonWriter): void {
-    const kind = this.peek()
-    switch (kind) {
-      case STRING:
-        this.string()
-        this.#copyString(writer)
-        return
-      case NUMBER:
-        this.readNumber()
-        this.copyNumber(writer)
-        return
-      case TRUE:
-      case FALSE:
-      case NULL:
-        this.literal(kind)
-        writer.raw(kind === TRUE ? 'true' : kind === FALSE ? 'false' : 'null')
-        return
-      case OBJECT:
-      case ARRAY:
-        this.#copyNested(writer, kind)
-        return
-      default:
-        this.fail()
-    }
-  }
-
-  copyNumber(writer: JsonWriter): void {
-    if (!this.isInteger) writer.raw(Number.isFinite(this.number) ? doubleText(this.number) : `"${doubleText(this.number)}"`)
-    else if (this.number === 0) writer.raw('0')
-    else writer.copy(this.u8, this.start, this.length)
-  }
-
-  #copyString(writer: JsonWriter): void {
-    if (!this.escaped) writer.string(this.u8, this.start, this.length)
-    else {
-      const length = this.unescape(this.#scratch)
-      writer.string(this.#scratch.u8, 0, length)
-    }
-  }
-
-  #copyNested(writer: JsonWriter, kind: number): void {
+  /** Behind the opening bracket of an object or array. Returns the closing one. `leave` must follow. */
+  enter(kind: number): number {
     this.at++
-    const close = kind + 2
-    writer.raw(kind === OBJECT ? '{' : '[')
     if (++this.#nesting > NESTING_MOST) this.fail()
-    if (!this.closesAtOnce(close)) {
-      let isFirst = true
-      do {
-        if (!isFirst) writer.raw(',')
-        isFirst = false
-        if (kind === OBJECT) {
-          this.key()
-          this.#copyString(writer)
-          this.expect(58)
-          writer.raw(':')
-        }
-        this.copy(writer)
-      } while (this.more(close))
-    }
+    return kind + 2
+  }
+
+  leave(): void {
     this.#nesting--
-    writer.raw(kind === OBJECT ? '}' : ']')
   }
 
   /** The range of the value as text. */

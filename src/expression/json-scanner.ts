@@ -3,6 +3,7 @@ import { Scratch } from '../record/strings.ts'
 import { base64Decode, isStrictBase64 } from './base64.ts'
 import { textToDecimal } from './cast-code.ts'
 import { CodeBuilder } from './code-builder.ts'
+import { copyJson } from './json-copy.ts'
 import { FALSE, JsonCursor, MalformedJson, NULL, NUMBER, OBJECT, STRING, TRUE } from './json-cursor.ts'
 import { JsonWriter } from './json-writer.ts'
 import { parseDate, parseTimestamp } from './text-format.ts'
@@ -203,7 +204,7 @@ export class JsonScanner {
     this.#writers[i] ??= new JsonWriter()
     const writer = this.#writers[i]
     writer.clear()
-    c.copy(writer)
+    copyJson(c, writer)
     // A word such as NaN stands in quotes only inside of JSON.
     const quoted = kind === NUMBER && writer.scratch.u8[0] === STRING ? 1 : 0
     this.buffers[i] = writer.scratch.u8

@@ -73,3 +73,7 @@ export class OperatorFlags {
     if (millis > this.lateMillis) this.lateMillis = millis
   }
 }
+
+/** An epoch's policy as an operator sees it to which rows come behind the watermark. */
+export const lagged = (policy: EpochPolicy, { flags: { lagMillis } }: StatefulOperator): EpochPolicy =>
+  lagMillis === 0 ? policy : { ...policy, lateMillis: policy.lateMillis - lagMillis, evictMillis: policy.evictMillis - lagMillis }

@@ -1,22 +1,16 @@
 import { EngineError } from '../base/errors.ts'
-import type { Bound, BoundAggregate, Expression } from '../expression/expression.ts'
+import type { Bound, Expression } from '../expression/expression.ts'
 import { castTo } from '../expression/functions.ts'
-import { outputName, resolveAggregate, resolveExpression } from '../expression/resolve.ts'
+import { outputName, resolveExpression } from '../expression/resolve.ts'
 import { commonType } from '../expression/type-rules.ts'
-import { booleanType, type Field, field, type StructType, structType, timestampType, typeName, windowType } from '../record/data-type.ts'
+import { field, structType, typeName } from '../record/data-type.ts'
+import { analyzeAggregate } from './analyze-aggregate.ts'
 import { analyzeJoin } from './analyze-join.ts'
+import { type Analyzed, inputOf, isEventTime, keepColumns } from './analyzed.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
+import { expandStars } from './expand-stars.ts'
+import { expandWindows } from './expand-windows.ts'
 import type { LogicalPlan } from './logical-plan.ts'
-
-/** A plan with what the rules of streaming need to know of its output. */
-export interface Analyzed {
-  readonly plan: AnalyzedPlan
-  /** Ordinals of the output columns that are event time: the column of a watermark, a window over one, and what they are renamed to. */
-  readonly eventTime: ReadonlySet<number>
-  readonly streaming: boolean
-  /** How long the watermark waits, in micros; null without a watermark. */
-  readonly delayMicros: number | null
-}
 
 /**
  * Gives a plan meaning: resolves names and types, expands stars and windows, finds event time. What cannot mean anything is refused with
@@ -114,110 +108,6 @@ export const analyze = (plan: LogicalPlan): Analyzed => {
   }
 }
 
-export const inputOf = (f: Field, ordinal: number): Bound => ({ kind: 'input', ordinal, name: f.name, type: f.type, nullable: f.nullable })
-
-/** A projection to some of the columns, by ordinal. */
-export const keepColumns = (child: Analyzed, ordinals: readonly number[]): Analyzed => {
-  const { fields } = child.plan.schema
-  return {
-    ...child,
-    plan: {
-      kind: 'project',
-      child: child.plan,
-      columns: ordinals.map(i => inputOf(fields[i], i)),
-      schema: structType(ordinals.map(i => fields[i])),
-    },
-    eventTime: new Set([...ordinals.keys()].filter(to => child.eventTime.has(ordinals[to]))),
-  }
-}
-
-/** True if a value is event time where its input is: the column itself, a window over it, a window's time. */
-export const isEventTime = (value: Bound, eventTime: ReadonlySet<number>): boolean => {
-  if (value.kind === 'input') return eventTime.has(value.ordinal)
-  if (value.kind === 'call' && value.name === 'windowTime') {
-    const [end] = value.args
-    return end.kind === 'field' && isEventTime(end.child, eventTime)
-  }
-  return false
-}
-
-type WindowExpression = Extract<Expression, { kind: 'window' }>
-
-/** All windows in an expression, however deep. */
-const windowsIn = (e: Expression): WindowExpression[] => {
-  const found: WindowExpression[] = []
-  mapExpression(e, inner => {
-    if (inner.kind === 'window') found.push(inner)
-    return null
-  })
-  return found
-}
-
-/**
- * Windows multiply rows, so they are made below the projection or aggregation that names them, by one more operator; the expressions above
- * then refer to its column. Returns the child with that operator, and the expressions rewritten.
- */
-const expandWindows = (child: Analyzed, expressions: readonly Expression[]): { child: Analyzed; expressions: readonly Expression[] } => {
-  const windows = expressions.flatMap(windowsIn)
-  if (windows.length === 0) return { child, expressions }
-  const [first] = windows
-  if (windows.some(other => JSON.stringify(other) !== JSON.stringify(first)))
-    throw new EngineError('MULTIPLE_WINDOWS', { count: windows.length })
-  const { sizeMicros, slideMicros, startMicros } = first
-  if (!(sizeMicros > 0) || !(slideMicros > 0) || slideMicros > sizeMicros || Math.abs(startMicros) >= slideMicros) {
-    throw new EngineError('BAD_WINDOW', { size: sizeMicros / 1000, slide: slideMicros / 1000, start: startMicros / 1000 })
-  }
-  const named = resolveExpression(first.time, child.plan.schema)
-  const time: Bound =
-    named.type.kind === 'struct'
-      ? resolveExpression({ kind: 'call', name: 'windowTime', args: [first.time] }, child.plan.schema)
-      : named.type.kind === 'date'
-        ? castTo(named, timestampType)
-        : named
-  if (time.type.kind !== 'timestamp') {
-    throw new EngineError('DATATYPE_MISMATCH', {
-      expression: 'window',
-      expected: 'timestamp',
-      argument: 'its time',
-      actual: typeName(time.type),
-    })
-  }
-  const { fields } = child.plan.schema
-  // A name that no user's column has, so that it can never be ambiguous.
-  const name = '\u0000window'
-  const schema = structType([...fields, field(name, windowType, false)])
-  const eventTime = new Set(child.eventTime)
-  if (isEventTime(time, child.eventTime)) eventTime.add(fields.length)
-  const expanded: Analyzed = {
-    ...child,
-    plan: { kind: 'expandWindow', child: child.plan, time, sizeMicros, slideMicros, startMicros, schema },
-    eventTime,
-  }
-  const rewritten = expressions.map((e): Expression => {
-    if (windowsIn(e).length === 0) return e
-    const replaced = mapExpression(e, inner => (inner.kind === 'window' ? { kind: 'column', name } : null))
-    return { kind: 'alias', child: replaced.kind === 'alias' ? replaced.child : replaced, name: outputName(e) }
-  })
-  return { child: expanded, expressions: rewritten }
-}
-
-const expandStars = (expressions: readonly Expression[], schema: StructType): Expression[] =>
-  expressions.flatMap((e): Expression[] => {
-    if (e.kind !== 'star') return [e]
-    if (e.prefix === null) return schema.fields.map((f): Expression => ({ kind: 'column', name: `\`${f.name}\`` }))
-    const prefix = e.prefix
-    const struct = resolveExpression({ kind: 'column', name: prefix }, schema)
-    if (struct.type.kind !== 'struct') {
-      throw new EngineError('DATATYPE_MISMATCH', {
-        expression: `${prefix}.*`,
-        expected: 'a struct',
-        argument: prefix,
-        actual: typeName(struct.type),
-      })
-    }
-    return struct.type.fields.map((f): Expression => ({ kind: 'field', child: { kind: 'column', name: prefix }, name: f.name }))
-  })
-
 const analyzeProject = (input: Analyzed, columns: readonly Expression[]): Analyzed => {
   const { child, expressions } = expandWindows(input, expandStars(columns, input.plan.schema))
   const bound = expressions.map(e => resolveExpression(e, child.plan.schema))
@@ -245,123 +135,6 @@ const analyzeWatermark = (child: Analyzed, column: string, delayMicros: number):
     delayMicros,
   }
 }
-
-const analyzeAggregate = (input: Analyzed, keys: readonly Expression[], aggregates: readonly Expression[]): Analyzed => {
-  const { child: below, expressions } = expandWindows(input, expandStars(keys, input.plan.schema))
-  const bound = expressions.map(e => resolveExpression(e, below.plan.schema))
-  // Aggregates inside expressions are computed by the aggregation, what stands around them by a projection above it.
-  const found: Extract<Expression, { kind: 'aggregate' }>[] = []
-  const collected = aggregates.map(e => collectAggregates(e, found))
-  const { child, resolved } = resolveAggregates(below, bound, found)
-  const keyFields = bound.map((value, i) => field(outputName(expressions[i]), value.type, value.nullable))
-  const eventKeys = [...bound.keys()].filter(i => isEventTime(bound[i], child.eventTime))
-  const schema = structType([
-    ...keyFields,
-    ...resolved.map((aggregate, i) => field(aggregateColumn(i), aggregate.type, aggregate.nullable)),
-  ])
-  const aggregated: Analyzed = {
-    ...child,
-    plan: {
-      kind: 'aggregate',
-      child: child.plan,
-      keys: bound,
-      aggregates: resolved,
-      eventTimeKey: child.streaming && eventKeys.length > 0 ? eventKeys[0] : null,
-      schema,
-    },
-    eventTime: new Set(eventKeys),
-  }
-  const above = collected.map(e => resolveExpression(e, schema))
-  const names = structType([...keyFields, ...above.map((value, i) => field(outputName(aggregates[i]), value.type, value.nullable))])
-  return {
-    ...aggregated,
-    plan: { kind: 'project', child: aggregated.plan, columns: [...keyFields.map(inputOf), ...above], schema: names },
-  }
-}
-
-/**
- * Aggregates of distinct values become those of marked rows: below the aggregation stands one operator for each list of values and filter,
- * which marks the first row of each group that has them.
- */
-const resolveAggregates = (
-  below: Analyzed,
-  keys: readonly Bound[],
-  found: readonly Extract<Expression, { kind: 'aggregate' }>[],
-): { child: Analyzed; resolved: readonly BoundAggregate[] } => {
-  let child = below
-  const eventTimeKey = keys.findIndex(key => isEventTime(key, below.eventTime))
-  const marks = new Map<string, Bound>()
-  const resolved = found.map((e): BoundAggregate => {
-    const plain = resolveAggregate({ ...e, distinct: false, args: e.args.slice(0, e.distinct ? 1 : undefined) }, below.plan.schema)
-    // The least of all is the least of the distinct ones.
-    if (!e.distinct || e.name === 'min' || e.name === 'max') return plain
-    if (e.args.length === 0)
-      throw new EngineError('WRONG_NUM_ARGS', { name: `${e.name} of distinct values`, expected: 'at least 1', actual: 0 })
-    const values = e.name === 'count' || plain.arg === null ? e.args.map(arg => resolveExpression(arg, below.plan.schema)) : [plain.arg]
-    const name = JSON.stringify([values, plain.filter], bigintText)
-    let mark = marks.get(name)
-    if (mark === undefined) {
-      const { fields } = child.plan.schema
-      const added = field(`\u0000distinct${marks.size}`, booleanType, false)
-      const plan: AnalyzedPlan = {
-        kind: 'markDistinct',
-        child: child.plan,
-        keys,
-        eventTimeKey: below.streaming && eventTimeKey >= 0 ? eventTimeKey : null,
-        values,
-        condition: plain.filter,
-        schema: structType([...fields, added]),
-      }
-      child = { ...child, plan }
-      mark = inputOf(added, fields.length)
-      marks.set(name, mark)
-    }
-    return { ...plain, arg: e.name === 'count' ? null : plain.arg, filter: mark }
-  })
-  return { child, resolved }
-}
-
-const aggregateColumn = (index: number): string => `\u0000aggregate${index}`
-
-const collectAggregates = (e: Expression, found: Extract<Expression, { kind: 'aggregate' }>[]): Expression =>
-  mapExpression(e, inner => {
-    if (inner.kind !== 'aggregate') return null
-    const known = found.findIndex(other => JSON.stringify(other, bigintText) === JSON.stringify(inner, bigintText))
-    const index = known >= 0 ? known : found.push(inner) - 1
-    return { kind: 'column', name: aggregateColumn(index) }
-  })
-
-/**
- * Replaces parts of an expression, from the outside in; null keeps a part and looks into it. Arguments of aggregates and windows are left
- * alone.
- */
-const mapExpression = (e: Expression, replace: (inner: Expression) => Expression | null): Expression => {
-  const go = (child: Expression): Expression => mapExpression(child, replace)
-  const replaced = replace(e)
-  if (replaced !== null) return replaced
-  switch (e.kind) {
-    case 'alias':
-    case 'sort':
-    case 'cast':
-    case 'field':
-    case 'fromJson':
-    case 'toJson':
-      return { ...e, child: go(e.child) }
-    case 'call':
-    case 'udf':
-      return { ...e, args: e.args.map(go) }
-    case 'case':
-      return {
-        ...e,
-        branches: e.branches.map(({ when, then }) => ({ when: go(when), then: go(then) })),
-        otherwise: e.otherwise === null ? null : go(e.otherwise),
-      }
-    default:
-      return e
-  }
-}
-
-const bigintText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value)
 
 const analyzeDeduplicate = (child: Analyzed, columns: readonly string[] | null, withinWatermark: boolean): Analyzed => {
   const { schema } = child.plan

@@ -1,5 +1,5 @@
 import { EngineError } from '../base/errors.ts'
-import type { Analyzed } from './analyze.ts'
+import type { Analyzed } from './analyzed.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import type { OutputMode } from './logical-plan.ts'
 

@@ -2,26 +2,16 @@ import { collectDropped } from 'native-free-buffers'
 import { errorToWire } from '../base/errors.ts'
 import type { SourceOffset, Ticket } from '../connector/connector.ts'
 import type { CompiledChain } from '../operator/chain.ts'
-import {
-  type ChainState,
-  EVENT_COUNT,
-  EVENT_MAX,
-  EVENT_MAX_EVER,
-  EVENT_MIN,
-  EVENT_SUM,
-  ROWS_IN,
-  ROWS_OUT,
-  watermarkRegister,
-} from '../operator/chain-state.ts'
-import { Deduplicate } from '../operator/deduplicate.ts'
+import { type ChainState, EVENT_MAX, EVENT_MAX_EVER, ROWS_IN, ROWS_OUT, watermarkRegister } from '../operator/chain-state.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
-import type { StatefulOperator } from '../operator/stateful.ts'
+import { lagged } from '../operator/stateful.ts'
 import type { ChangeChannel } from './change-channel.ts'
 import { ChangeWriter } from './change-writer.ts'
-import type { OperatorReport, TaskCommand, TaskReport, WatermarkReport } from './control-protocol.ts'
+import type { TaskCommand, TaskReport } from './control-protocol.ts'
 import type { LatencyMeter } from './latency-meter.ts'
 import { type InputEvents, SourceInput, type TaskInput } from './task-input.ts'
 import type { TaskOutput } from './task-output.ts'
+import { operatorReports, watermarkReports } from './task-reports.ts'
 import type { WatermarkPolicy } from './watermark-merge.ts'
 
 export type StepResult = 'progressed' | 'idle' | 'done'
@@ -332,7 +322,7 @@ export class Task implements InputEvents {
   // --- The end of an epoch
 
   #seal(policy: EpochPolicy): void {
-    const { chain, input, output, changes, state } = this.#parts
+    const { chain, input, output, changes, state, watermarks } = this.#parts
     const { registers } = state
     output.barrier(policy.epoch)
     const report: Extract<TaskReport, { kind: 'sealed' }> = {
@@ -342,8 +332,8 @@ export class Task implements InputEvents {
       position: input.position(),
       backlog: input.backlog(),
       counts: input.takeCounts(),
-      watermarks: this.#watermarkReports(),
-      operators: this.#operatorReports(),
+      watermarks: watermarkReports(state, watermarks),
+      operators: operatorReports(chain.operators),
       rowsIn: registers[ROWS_IN],
       rowsOut: registers[ROWS_OUT],
     }
@@ -384,48 +374,6 @@ export class Task implements InputEvents {
     return true
   }
 
-  #watermarkReports(): WatermarkReport[] {
-    const { state, watermarks } = this.#parts
-    return watermarks.map(({ watermarkId }, w) => {
-      const at = watermarkRegister(w)
-      const r = state.registers
-      r[at + EVENT_MAX_EVER] = Math.max(r[at + EVENT_MAX_EVER], r[at + EVENT_MAX])
-      const report = {
-        watermarkId,
-        maxMicros: r[at + EVENT_MAX],
-        minMicros: r[at + EVENT_MIN],
-        sumMicros: r[at + EVENT_SUM],
-        count: r[at + EVENT_COUNT],
-        maxEverMicros: r[at + EVENT_MAX_EVER],
-      }
-      state.resetEventTimes(w)
-      return report
-    })
-  }
-
-  #operatorReports(): OperatorReport[] {
-    const kept = this.#parts.chain.operators.filter(operator => operator.isTransient !== true)
-    return kept.map(operator => {
-      const { store } = operator
-      const report: OperatorReport = {
-        operatorId: operator.operatorId,
-        name: operator.name,
-        rowsTotal: store.size,
-        rowsUpdated: store.updatedCount,
-        rowsRemoved: store.removedCount,
-        rowsDroppedByWatermark: operator.flags.dropped[0],
-        duplicatesDropped: operator instanceof Deduplicate ? operator.duplicates[0] : 0,
-        usedBytes: store.usedBytes + (operator.ownBytes ?? 0),
-        timed: store.buckets !== null,
-      }
-      store.updatedCount = 0
-      store.removedCount = 0
-      operator.flags.dropped[0] = 0
-      if (operator instanceof Deduplicate) operator.duplicates[0] = 0
-      return report
-    })
-  }
-
   #closeAll(): Ticket<void>[] {
     const { input, output } = this.#parts
     return [input.close(), output.close()].filter(ticket => ticket !== null)
@@ -442,7 +390,3 @@ export class Task implements InputEvents {
     return 'done'
   }
 }
-
-/** An epoch's policy as an operator sees it to which rows come behind the watermark. */
-const lagged = (policy: EpochPolicy, { flags: { lagMillis } }: StatefulOperator): EpochPolicy =>
-  lagMillis === 0 ? policy : { ...policy, lateMillis: policy.lateMillis - lagMillis, evictMillis: policy.evictMillis - lagMillis }
