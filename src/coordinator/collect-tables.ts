@@ -4,6 +4,7 @@ import { objectWriter } from '../expression/object-codec.ts'
 import type { AnalyzedPlan } from '../plan/analyzed-plan.ts'
 import type { SourceNode } from '../plan/logical-plan.ts'
 import { planPhysical, type TablePlan } from '../plan/physical-plan.ts'
+import { shareParts } from '../plan/share-parts.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import type { TableSpec } from '../runtime/task-spec.ts'
@@ -36,7 +37,7 @@ const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, onRow: (row: 
     sources.set(source.id, { format: source.format, options: source.options, description })
   }
   const description = await sinkConnector('callback').describe(sinkOptions, plan.schema)
-  const physical = planPhysical(plan, 1, 'append')
+  const physical = planPhysical(shareParts(plan), 1, 'append')
   const sourceOf = (source: string): PlacedSource => {
     const found = sources.get(source)
     if (found === undefined) throw new Error(`no source ${source}`)

@@ -1,9 +1,8 @@
 import { boundText } from '../expression/bound-text.ts'
-import type { ChainOutput } from '../operator/chain.ts'
-import { compileChain } from '../operator/chain.ts'
+import { type ChainEnds, type ChainOutput, compileChain } from '../operator/chain.ts'
 import { ChainState } from '../operator/chain-state.ts'
 import { StaticTable } from '../operator/static-table.ts'
-import type { Exchange } from '../plan/physical-plan.ts'
+import { type Exchange, type StageOutput, upstreamOf } from '../plan/physical-plan.ts'
 import { analyzedText, logicalText, operatorText } from '../plan/plan-text.ts'
 import { structType } from '../record/data-type.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
@@ -38,14 +37,34 @@ const physicalText = (prepared: PreparedQuery, options: QueryOptions): string =>
   const lines = stages.flatMap((stage, i) => [
     `Stage ${stage.id}: ${stage.hosts.length} ${stage.hosts.length === 1 ? 'task' : 'tasks'} on ${hostsText(stage.hosts)}`,
     `   from ${inputText(stage, stages, prepared)}`,
-    ...stage.ops.map(op => `   ${operatorText(op)}`),
-    `   to ${stage.output === null ? `sink ${sink.description.label}` : `stage ${stages[stage.output.to].id} by ${exchangeText(stage.output.exchange)}`}`,
+    ...waysText(stage, -1, output => `stage ${stages[output.to].id} by ${exchangeText(output.exchange)}`, sink.description.label),
     ...(i < stages.length - 1 ? [''] : []),
   ])
   const tables = physical.tables.map(
     table => `Table ${table.tableId}, read once at the start, on every worker that joins with it:\n${analyzedText(table.plan)}`,
   )
   return [...lines, ...tables, '', guaranteeText(prepared, options), ...checkpointText(options)].join('\n')
+}
+
+/** What follows an operator, -1 for the input. Where rows go several ways, one after another. */
+const waysText = (
+  stage: PlacedStage,
+  after: number,
+  textOf: (output: StageOutput) => string,
+  sinkText: string,
+  indent = '   ',
+): readonly string[] => {
+  const { ops, outputs } = stage
+  const next = [...ops.keys()].filter(i => upstreamOf(ops, i) === after)
+  const ends = outputs.filter(output => output.after === after).map(output => `to ${textOf(output)}`)
+  if (outputs.length === 0 && after === ops.length - 1) ends.push(`to sink ${sinkText}`)
+  const isTee = next.length + ends.length > 1
+  const inner = isTee ? `${indent}   ` : indent
+  return [
+    ...(isTee ? [`${indent}Reused, ${next.length + ends.length} ways:`] : []),
+    ...next.flatMap(i => [`${inner}${operatorText(ops[i])}`, ...waysText(stage, i, textOf, sinkText, inner)]),
+    ...ends.map(end => `${inner}${end}`),
+  ]
 }
 
 const hostsText = (hosts: readonly number[]): string =>
@@ -114,12 +133,18 @@ const codeOf = (stage: PlacedStage, prepared: PreparedQuery, options: QueryOptio
   const layout = RowLayout.of(stage.outputSchema)
   const source = stage.input.kind === 'source' ? prepared.sources.get(stage.input.source.id) : undefined
   const columns = stage.input.kind === 'source' ? stage.input.columns : stage.inputSchema.fields.map((_, i) => i)
-  const output: ChainOutput =
-    stage.output === null && prepared.sink.description.rows === 'objects'
+  const sink: ChainOutput =
+    prepared.sink.description.rows === 'objects'
       ? { kind: 'objects', schema: stage.outputSchema, out: { push: () => {} } }
-      : stage.output?.exchange.kind === 'hash'
-        ? { kind: 'hash', layout, outs: [new RecordBuffer(layout), new RecordBuffer(layout)], keys: stage.output.exchange.keys }
-        : { kind: 'records', layout, out: new RecordBuffer(layout) }
+      : { kind: 'records', layout, out: new RecordBuffer(layout) }
+  const ends = stage.outputs.map(({ after, schema, exchange }): ChainEnds['ends'][number] => {
+    const to = RowLayout.of(schema)
+    const output: ChainOutput =
+      exchange.kind === 'hash'
+        ? { kind: 'hash', layout: to, outs: [new RecordBuffer(to), new RecordBuffer(to)], keys: exchange.keys }
+        : { kind: 'records', layout: to, out: new RecordBuffer(to) }
+    return { after, output }
+  })
   return compileChain({
     name: `stage${stage.id}`,
     input:
@@ -128,7 +153,7 @@ const codeOf = (stage: PlacedStage, prepared: PreparedQuery, options: QueryOptio
         : { kind: 'records', layout: RowLayout.of(stage.inputSchema) },
     inputSchema: stage.inputSchema,
     ops: stage.ops,
-    output,
+    output: ends.length === 0 ? sink : { kind: 'ends', ends },
     outputMode: options.outputMode,
     state,
     tables: new Map(

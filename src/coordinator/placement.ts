@@ -1,7 +1,7 @@
 import { HISTOGRAM_BYTES, initRing, ringBytes } from 'native-free-buffers'
 import type { ConnectorOptions, SinkDescription, SourceDescription, SourceOffset } from '../connector/connector.ts'
 import type { HeldObject, OutputMode } from '../plan/logical-plan.ts'
-import type { ChainOp, Exchange, PhysicalPlan, Stage } from '../plan/physical-plan.ts'
+import { type ChainOp, type PhysicalPlan, type Stage, type StageOutput, upstreamOf } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import { bellBytes } from '../runtime/bells.ts'
@@ -37,7 +37,8 @@ export interface PlacedStage {
   readonly ops: readonly ChainOp[]
   readonly outputSchema: StructType
   readonly hosts: readonly number[]
-  readonly output: { readonly to: number; readonly exchange: Exchange } | null
+  /** None for the one that feeds the sink. */
+  readonly outputs: readonly StageOutput[]
 }
 
 /**
@@ -58,7 +59,7 @@ export const placeStages = (
     ops: stage.ops,
     outputSchema: stage.outputSchema,
     hosts: Array.from({ length: stage.parallelism }, (_, i) => (workers === 0 ? CALLER : 1 + ((stage.id + i) % workers))),
-    output: stage.output,
+    outputs: stage.outputs,
   }))
   if (workers === 0) return placed
   for (const stage of [...placed]) {
@@ -71,13 +72,16 @@ export const placeStages = (
       ops: [],
       outputSchema: stage.inputSchema,
       hosts: [CALLER],
-      output: null as PlacedStage['output'],
+      outputs: [{ to: placed.indexOf(stage), exchange: { kind: 'single' } as const, after: -1, schema: stage.inputSchema }],
     }
     const at = placed.push(reader) - 1
-    reader.output = { to: placed.indexOf(stage), exchange: { kind: 'single' } }
     stage.input = { kind: 'stages', from: [at] }
   }
-  const last = placed.findIndex(stage => stage.output === null)
+  const last = placed.findIndex(stage => stage.outputs.length === 0)
+  const toWriter = (to: number): StageOutput[] => {
+    const { ops, outputSchema } = placed[last]
+    return [{ to, exchange: { kind: 'single' }, after: ops.length - 1, schema: outputSchema }]
+  }
   if (sink.home === 'caller') {
     const writer = {
       id: `${placed[last].id}w`,
@@ -86,9 +90,9 @@ export const placeStages = (
       ops: [],
       outputSchema: placed[last].outputSchema,
       hosts: [CALLER],
-      output: null,
+      outputs: [],
     }
-    placed[last].output = { to: placed.push(writer) - 1, exchange: { kind: 'single' } }
+    placed[last].outputs = toWriter(placed.push(writer) - 1)
   } else if (placed[last].hosts.length > sink.maxWriters) {
     const writer = {
       ...placed[last],
@@ -97,9 +101,9 @@ export const placeStages = (
       inputSchema: placed[last].outputSchema,
       ops: [],
       hosts: [placed[last].hosts[0]],
-      output: null,
+      outputs: [],
     }
-    placed[last].output = { to: placed.push(writer) - 1, exchange: { kind: 'single' } }
+    placed[last].outputs = toWriter(placed.push(writer) - 1)
   }
   return placed
 }
@@ -139,7 +143,7 @@ export const deploy = (input: DeployInput): Deployment => {
   const bells = new SharedArrayBuffer(bellBytes(workers + 2))
   const persisterBell = workers + 1
   const edges = layOutEdges(stages)
-  const last = stages.findIndex(stage => stage.output === null)
+  const last = stages.findIndex(stage => stage.outputs.length === 0)
   const meters: Record<string, { processing: number; endToEnd: number }> = {}
   let metricBytes = 0
   const tasks: TaskSpec[] = []
@@ -208,38 +212,44 @@ const needsNoEventLoop = ({ input, output }: TaskSpec, { sourceOf, sink }: Deplo
   (input.kind === 'rings' || sourceOf(input.sourceId).description.home === 'anywhere') &&
   (output.kind === 'rings' || sink.description.home === 'anywhere')
 
-/** `edges[from][fromPartition][toPartition]`. */
-type Edges = readonly (readonly (readonly EdgeSpec[])[])[]
+/** `edges[from][output][fromPartition][toPartition]`. */
+type Edges = readonly (readonly (readonly (readonly EdgeSpec[])[])[])[]
 
 const layOutEdges = (stages: readonly PlacedStage[]): Edges => {
-  const withWatermark = (index: number): boolean => {
+  /** True if a watermark operator stands on the way to these rows of a stage. */
+  const withWatermark = (index: number, after: number): boolean => {
     const { ops, input } = stages[index]
-    return ops.some(op => op.kind === 'watermark') || (input.kind === 'stages' && input.from.some(withWatermark))
+    for (let i = after; i >= 0; i = upstreamOf(ops, i)) if (ops[i].kind === 'watermark') return true
+    if (input.kind !== 'stages') return false
+    return input.from.some(from => stages[from].outputs.some(output => output.to === index && withWatermark(from, output.after)))
   }
-  return stages.map((stage, s) => {
-    if (stage.output === null) return stage.hosts.map(() => [])
-    const target = stages[stage.output.to]
-    const { vtable } = RowLayout.of(stage.outputSchema)
-    const bytes = ringBytes(RING_CAPACITY, vtable.length)
-    return stage.hosts.map((_, from) => {
-      // A spread of one writer to several readers needs a ring to each; a union keeps its partition where it can.
-      const targets = stage.output?.exchange.kind === 'single' ? [from % target.hosts.length] : target.hosts.map((__, i) => i)
-      return target.hosts.map((consumerHost, to) => {
-        if (!targets.includes(to)) return UNUSED
-        const buffer = new SharedArrayBuffer(bytes)
-        const preamble = initRing(buffer, 0, { capacity: RING_CAPACITY, preambleBytes: vtable.length })
-        new Uint8Array(buffer).set(vtable, preamble)
-        return { buffer, offset: 0, consumerHost, hasWatermark: withWatermark(s) }
+  return stages.map((stage, s) =>
+    stage.outputs.map(({ to: targetIndex, exchange, after, schema }) => {
+      const target = stages[targetIndex]
+      const { vtable } = RowLayout.of(schema)
+      const bytes = ringBytes(RING_CAPACITY, vtable.length)
+      return stage.hosts.map((_, from) => {
+        // A spread of one writer to several readers needs a ring to each; a union keeps its partition where it can.
+        const targets = exchange.kind === 'single' ? [from % target.hosts.length] : target.hosts.map((__, i) => i)
+        return target.hosts.map((consumerHost, to) => {
+          if (!targets.includes(to)) return UNUSED
+          const buffer = new SharedArrayBuffer(bytes)
+          const preamble = initRing(buffer, 0, { capacity: RING_CAPACITY, preambleBytes: vtable.length })
+          new Uint8Array(buffer).set(vtable, preamble)
+          return { buffer, offset: 0, consumerHost, hasWatermark: withWatermark(s, after) }
+        })
       })
-    })
-  })
+    }),
+  )
 }
 
 const UNUSED: EdgeSpec = { buffer: new SharedArrayBuffer(0), offset: 0, consumerHost: 0, hasWatermark: false }
 
 const inputSpec = (input: DeployInput, stage: PlacedStage, index: number, partition: number, edges: Edges): InputSpec => {
   if (stage.input.kind === 'stages') {
-    const incoming = stage.input.from.flatMap(from => edges[from].map(outgoing => outgoing[partition]))
+    const incoming = stage.input.from.flatMap(from =>
+      edges[from].flatMap((each, o) => (input.stages[from].outputs[o].to === index ? each.map(outgoing => outgoing[partition]) : [])),
+    )
     return { kind: 'rings', edges: incoming.filter(edge => edge !== UNUSED) }
   }
   if (stage.input.kind === 'local') {
@@ -277,7 +287,7 @@ const inputSpec = (input: DeployInput, stage: PlacedStage, index: number, partit
 }
 
 const outputSpec = (stage: PlacedStage, index: number, partition: number, edges: Edges, sink: PlacedSink, attempt: string): OutputSpec => {
-  if (stage.output === null) {
+  if (stage.outputs.length === 0) {
     return {
       kind: 'sink',
       format: sink.format,
@@ -288,5 +298,11 @@ const outputSpec = (stage: PlacedStage, index: number, partition: number, edges:
       attempt,
     }
   }
-  return { kind: 'rings', edges: edges[index][partition].filter(edge => edge !== UNUSED), partitioning: stage.output.exchange }
+  const outlets = stage.outputs.map(({ exchange, after, schema }, o) => ({
+    edges: edges[index][o][partition].filter(edge => edge !== UNUSED),
+    partitioning: exchange,
+    after,
+    schema,
+  }))
+  return { kind: 'rings', outlets }
 }

@@ -9,6 +9,7 @@ import { checkStreaming } from '../plan/check-streaming.ts'
 import type { LogicalPlan, SourceNode } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/optimize.ts'
 import { type PhysicalPlan, planPhysical } from '../plan/physical-plan.ts'
+import { shareParts } from '../plan/share-parts.ts'
 import type { StructType } from '../record/data-type.ts'
 import { type PlacedSink, type PlacedSource, type PlacedStage, placeStages } from './placement.ts'
 import { checkSinkOptions, type QueryOptions } from './query-options.ts'
@@ -56,7 +57,7 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
   else if (analyzed.streaming && options.explaining !== true)
     throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'write or collect on a stream: use writeStream' })
   const optimized = optimize(analyzed.plan)
-  const physical = planPhysical(optimized, Math.max(1, workers), outputMode)
+  const physical = planPhysical(shareParts(optimized), Math.max(1, workers), outputMode)
   const sinkOptions = { ...options.sink.options, outputMode }
   const sinkDescription = await sink.describe(sinkOptions, analyzed.plan.schema)
   if (streaming && !sinkDescription.outputModes.includes(outputMode)) {

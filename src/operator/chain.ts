@@ -1,3 +1,4 @@
+import { cachedAccessor } from '../expression/cached-accessor.ts'
 import { CodeBuilder } from '../expression/code-builder.ts'
 import { compileExpression } from '../expression/compile.ts'
 import type { Bound } from '../expression/expression.ts'
@@ -8,8 +9,9 @@ import { recordAccessor } from '../expression/record-accessor.ts'
 import { emitRecord } from '../expression/record-emitter.ts'
 import type { SplitLimits } from '../expression/split-function.ts'
 import type { RowAccessor } from '../expression/value.ts'
+import { inputsOf } from '../plan/bound-inputs.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
-import type { ChainOp } from '../plan/physical-plan.ts'
+import { type ChainOp, upstreamOf } from '../plan/physical-plan.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { RowLayout } from '../record/row-layout.ts'
 import { Aggregate, type BurstLocals, emitBurstLocals, type GroupOperator } from './aggregate.ts'
@@ -55,12 +57,19 @@ export type ChainOutput =
   | { readonly kind: 'roundRobin'; readonly layout: RowLayout; readonly outs: readonly RecordOutput[] }
   | { readonly kind: 'objects'; readonly schema: StructType; readonly out: ObjectOutput }
 
+/** Ends of a chain whose rows go several ways: what each takes, and the index of the operator whose rows they are, -1 for the input. */
+export interface ChainEnds {
+  readonly kind: 'ends'
+  readonly ends: readonly { readonly after: number; readonly output: ChainOutput }[]
+}
+
 export interface ChainSpec {
   readonly name: string
   readonly input: ChainInput
   readonly inputSchema: StructType
   readonly ops: readonly ChainOp[]
-  readonly output: ChainOutput
+  /** One output is the last operator's. */
+  readonly output: ChainOutput | ChainEnds
   readonly outputMode: OutputMode
   readonly state: ChainState
   readonly tables: ReadonlyMap<number, StaticTable>
@@ -88,7 +97,7 @@ export interface CompiledChain {
 /**
  * Compiles a chain of operators to JavaScript. The burst loop stands inside the generated function; a function ends where a stateful
  * operator begins, and what follows that operator is a second function, which reads a group in place in the arena. They are generated from
- * the end of the chain on.
+ * the end of the chain on. Where rows go several ways, the code for each way follows that for the one before, for the same row.
  */
 export const compileChain = (spec: ChainSpec): CompiledChain => {
   const operators = spec.ops.map(op => makeOperator(op, spec))
@@ -98,8 +107,8 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
     if (!isGroupOperator(operator) && !(operator instanceof StreamJoin)) continue
     const cg = new CodeBuilder(spec.splitLimits)
     const c = begin(cg, spec)
-    const locals = emitLocals(cg, operators, i + 1)
-    const next = (row: RowAccessor, skip: string): void => emitFrom(c, spec, operators, locals, i + 1, row, skip)
+    const locals = emitLocals(cg, spec, operators, i)
+    const next = (row: RowAccessor, skip: string): void => emitAfter(c, spec, operators, locals, i, row, skip)
     const name = `${spec.name}_emit${operator.operatorId}`
     if (isGroupOperator(operator)) {
       operator.emitGroup(c, 'handle', next)
@@ -160,14 +169,14 @@ const newOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
 const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
   const cg = new CodeBuilder(spec.splitLimits)
   const c = begin(cg, spec)
-  const locals = emitLocals(cg, operators, 0)
+  const locals = emitLocals(cg, spec, operators, -1)
   const state = cg.constant(spec.state)
   if (spec.input.kind === 'objects') {
     cg.line('let i = from')
     cg.open(`while (i < to && !${state}.outputFull) {`)
     cg.line('const row = rows[i++]')
     const row = objectAccessor(cg, spec.inputSchema, 'row')
-    emitFrom(c, spec, operators, locals, 0, row, 'continue')
+    emitAfter(c, spec, operators, locals, -1, row, 'continue')
     cg.close()
     cg.line(`${c.registers}[${ROWS_IN}] += i - from`)
     cg.line('return i')
@@ -182,7 +191,7 @@ const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
   // Only an operator that gathers groups holds rows back until the epoch's end.
   if (operators.some(isGroupOperator)) cg.line(`if (${arrival} < ${c.registers}[${EARLIEST}]) ${c.registers}[${EARLIEST}] = ${arrival}`)
   const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
-  emitFrom(c, spec, operators, locals, 0, recordAccessor(cg, spec.input.layout, names, 'p'), 'continue')
+  emitAfter(c, spec, operators, locals, -1, recordAccessor(cg, spec.input.layout, names, 'p'), 'continue')
   cg.close()
   cg.line(`${c.registers}[${ROWS_IN}] += n`)
   cg.line('return n')
@@ -194,19 +203,73 @@ const begin = (cg: CodeBuilder, spec: ChainSpec): OpContext => {
   return { cg, compile: makeContext(cg, spec.state), state: spec.state, registers }
 }
 
-/** The stateful operators that a function starting at `from` reaches: up to and including the first aggregate. */
-const emitLocals = (cg: CodeBuilder, operators: readonly MaybeOperator[], from: number): Map<number, BurstLocals> => {
-  const locals = new Map<number, BurstLocals>()
-  for (let i = from; i < operators.length; i++) {
-    const operator = operators[i]
-    if (operator === null) continue
-    locals.set(i, emitBurstLocals(cg, operator))
-    if (isGroupOperator(operator)) break
+/** One way on for the rows of an operator: the next operator, by its index, or an output. */
+type Way = number | ChainOutput
+
+/** Where the rows of an operator go; -1 for those that come in. */
+const waysFrom = ({ ops, output }: ChainSpec, after: number): readonly Way[] => {
+  const ends = output.kind === 'ends' ? output.ends : [{ after: ops.length - 1, output }]
+  const next = [...ops.keys()].filter(i => upstreamOf(ops, i) === after)
+  return [...next, ...ends.filter(end => end.after === after).map(end => end.output)]
+}
+
+/** The stateful operators that a function starting behind `after` reaches: on each way up to and including the first aggregate. */
+const emitLocals = (
+  cg: CodeBuilder,
+  spec: ChainSpec,
+  operators: readonly MaybeOperator[],
+  after: number,
+  locals = new Map<number, BurstLocals>(),
+): Map<number, BurstLocals> => {
+  for (const way of waysFrom(spec, after)) {
+    if (typeof way !== 'number') continue
+    const operator = operators[way]
+    if (operator !== null) locals.set(way, emitBurstLocals(cg, operator))
+    if (!isGroupOperator(operator)) emitLocals(cg, spec, operators, way, locals)
   }
   return locals
 }
 
-const emitFrom = (
+/** What follows an operator: all ways that its rows go, one after another. A row that one way abandons goes on in the next. */
+const emitAfter = (
+  c: OpContext,
+  spec: ChainSpec,
+  operators: readonly MaybeOperator[],
+  locals: ReadonlyMap<number, BurstLocals>,
+  after: number,
+  row: RowAccessor,
+  skip: string,
+): void => {
+  const ways = waysFrom(spec, after)
+  const emitWay = (way: Way, wayRow: RowAccessor, skipWay: string): void =>
+    typeof way === 'number' ? emitOperator(c, spec, operators, locals, way, wayRow, skipWay) : emitOutput(c, spec, way, wayRow)
+  // What several ways read is read before them: what is read in the block of one is only there.
+  if (ways.length > 1) for (const ordinal of readTwice(spec, ways)) row.column(ordinal)
+  for (const way of ways.slice(0, -1)) {
+    const label = c.cg.fresh('way')
+    c.cg.open(`${label}: {`)
+    emitWay(
+      way,
+      cachedAccessor(c.cg, ordinal => row.column(ordinal)),
+      `break ${label}`,
+    )
+    c.cg.close()
+  }
+  const last = ways.at(-1)
+  if (last !== undefined) emitWay(last, row, skip)
+}
+
+/** The columns that more than one way reads. A way that does not begin by choosing columns may read all. */
+const readTwice = ({ ops }: ChainSpec, ways: readonly Way[]): number[] => {
+  const reads = ways.map(way => {
+    const op = typeof way === 'number' ? ops[way] : null
+    return op?.kind === 'project' ? new Set(op.columns.flatMap(inputsOf)) : null
+  })
+  const chosen = new Set(reads.flatMap(read => (read === null ? [] : [...read])))
+  return [...chosen].filter(ordinal => reads.filter(read => read === null || read.has(ordinal)).length > 1)
+}
+
+const emitOperator = (
   c: OpContext,
   spec: ChainSpec,
   operators: readonly MaybeOperator[],
@@ -215,15 +278,12 @@ const emitFrom = (
   row: RowAccessor,
   skip: string,
 ): void => {
-  if (index === spec.ops.length) {
-    emitOutput(c, spec, row)
-    return
-  }
   const op = spec.ops[index]
   const operator = operators[index]
   const burst = locals.get(index)
-  const input = index === 0 ? spec.inputSchema : spec.ops[index - 1].schema
-  const next = (nextRow: RowAccessor, nextSkip: string): void => emitFrom(c, spec, operators, locals, index + 1, nextRow, nextSkip)
+  const upstream = upstreamOf(spec.ops, index)
+  const input = upstream < 0 ? spec.inputSchema : spec.ops[upstream].schema
+  const next = (nextRow: RowAccessor, nextSkip: string): void => emitAfter(c, spec, operators, locals, index, nextRow, nextSkip)
   switch (op.kind) {
     case 'filter':
       emitFilter(c, op.condition, row, skip, next)
@@ -246,7 +306,7 @@ const emitFrom = (
     case 'aggregate':
     case 'sort':
       if (!isGroupOperator(operator) || burst === undefined) break
-      operator.emitRow(c, row, skip, burst, isShort(spec, index + 1) ? next : null)
+      operator.emitRow(c, row, skip, burst, isShort(spec, index) ? next : null)
       return
     case 'deduplicate':
     case 'markDistinct':
@@ -271,19 +331,21 @@ const emitFrom = (
 const SHORT_COLUMNS = 16
 
 /** True if all that is left of a chain is to choose columns. Nothing in it may remember anything, as a `rand()` would. */
-const isShort = ({ ops, output }: ChainSpec, from: number): boolean =>
-  ops.slice(from - 1).every(({ schema }) => schema.fields.length <= SHORT_COLUMNS) &&
-  ops.slice(from).every(op => op.kind === 'project' && op.columns.every(({ kind }) => kind === 'input')) &&
-  output.kind !== 'roundRobin' &&
-  (output.kind !== 'hash' || output.keys.every(({ kind }) => kind === 'input'))
+const isShort = (spec: ChainSpec, after: number): boolean => {
+  const ways = waysFrom(spec, after)
+  const [way] = ways
+  if (ways.length !== 1 || spec.ops[after].schema.fields.length > SHORT_COLUMNS) return false
+  if (typeof way !== 'number') return way.kind !== 'roundRobin' && (way.kind !== 'hash' || way.keys.every(({ kind }) => kind === 'input'))
+  const op = spec.ops[way]
+  return op.kind === 'project' && op.columns.every(({ kind }) => kind === 'input') && isShort(spec, way)
+}
 
 /** The how-manieth watermark of its chain an operator is: its place in the registers. */
 const watermarkIndex = (spec: Pick<ChainSpec, 'ops'>, index: number): number =>
   spec.ops.slice(0, index).filter(op => op.kind === 'watermark').length
 
-const emitOutput = (c: OpContext, spec: ChainSpec, row: RowAccessor): void => {
+const emitOutput = (c: OpContext, spec: ChainSpec, output: ChainOutput, row: RowAccessor): void => {
   const { cg, registers } = c
-  const { output } = spec
   const arrival = `${registers}[${ARRIVAL}]`
   cg.line(`${registers}[${ROWS_OUT}]++`)
   // Latency is kept by runs of rows with one arrival.

@@ -4,7 +4,7 @@ import type { UserRow } from '../record/user-value.ts'
 
 /**
  * What a query means, as the user built it: a tree of plain readonly nodes with names unresolved. `analyze.ts` gives it meaning.
- * A source that stands twice in the tree (a self-union) is read twice.
+ * A source that stands twice in the tree (a self-union) is read once, where the plan is made (`shareParts`).
  */
 export type LogicalPlan =
   | SourceNode

@@ -19,7 +19,7 @@ const rewrite = (plan: AnalyzedPlan, rule: (node: AnalyzedPlan) => AnalyzedPlan)
 }
 
 /** What costs more than a copy, or gives another value each time: computed once, where it stands. */
-const isCostly = (bound: Bound): boolean => {
+export const isCostly = (bound: Bound): boolean => {
   switch (bound.kind) {
     case 'input':
     case 'literal':

@@ -21,8 +21,14 @@ interface PerEpoch {
   readonly perEpoch: boolean
 }
 
-/** One operator of a chain: a node of the plan without its input. `schema` is that of its output. */
-export type ChainOp =
+/**
+ * One operator of a chain: a node of the plan without its input. `schema` is that of its output. `after`: the index of the operator whose
+ * rows it takes, -1 for what comes into the chain, where that is not the operator before it in the list: a chain whose rows go several ways
+ * is a tree.
+ */
+export type ChainOp = { readonly after?: number } & ChainOpKind
+
+type ChainOpKind =
   | WithoutChild<NodeOf<'filter'>>
   | WithoutChild<NodeOf<'project'>>
   | (WithoutChild<NodeOf<'watermark'>> & { readonly watermarkId: number })
@@ -54,9 +60,21 @@ export interface Stage {
   readonly ops: readonly ChainOp[]
   readonly outputSchema: StructType
   readonly parallelism: number
-  /** How its rows go to the next stage; null for the last, which feeds the sink. */
-  readonly output: { readonly to: number; readonly exchange: Exchange } | null
+  /** Where its rows go; none for the last stage, which feeds the sink. */
+  readonly outputs: readonly StageOutput[]
 }
+
+/** Rows of a stage on their way to another one. */
+export interface StageOutput {
+  readonly to: number
+  readonly exchange: Exchange
+  /** The index of the operator whose rows they are; -1 for what comes into the stage. */
+  readonly after: number
+  readonly schema: StructType
+}
+
+/** The index of the operator whose rows another one takes; -1 for what comes into the chain. */
+export const upstreamOf = (ops: readonly ChainOp[], index: number): number => ops[index].after ?? index - 1
 
 /** A static table that must be collected before the query starts. */
 export interface TablePlan {
@@ -76,12 +94,18 @@ interface Draft {
   inputSchema: StructType
   ops: ChainOp[]
   parallelism: number
-  output: Stage['output']
+  outputs: StageOutput[]
+}
+
+/** A place in a stage at which a node's rows are: behind an operator, or at the stage's beginning (-1). */
+interface Place {
+  readonly stage: number
+  readonly after: number
 }
 
 /**
  * Splits a plan into stages at exchanges. With a parallelism of 1 there are none: only a union has more than one stage. Ids are given from
- * the leaves up.
+ * the leaves up. A node that stands in the plan more than once, as the same object (`shareParts`), is run once: its rows go several ways.
  */
 export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode: OutputMode): PhysicalPlan => {
   const drafts: Draft[] = []
@@ -89,58 +113,77 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
   let operatorId = 0
   let watermarkId = 0
 
-  const exchange = (from: number, spread: Exchange, width: number, schema: StructType): number => {
-    const id = drafts.push({ input: { kind: 'stages', from: [from] }, inputSchema: schema, ops: [], parallelism: width, output: null }) - 1
-    drafts[from].output = { to: id, exchange: spread }
-    return id
+  const shared = repeated(plan)
+  const places = new Map<AnalyzedPlan, Place>()
+
+  const stageOf = (input: StageInput, inputSchema: StructType, width: number): Place => {
+    const stage = drafts.push({ input, inputSchema, ops: [], parallelism: width, outputs: [] }) - 1
+    return { stage, after: -1 }
   }
 
-  const single = (stage: number, schema: StructType): number =>
-    drafts[stage].parallelism === 1 ? stage : exchange(stage, { kind: 'single' }, 1, schema)
+  const schemaAt = ({ stage, after }: Place): StructType => (after < 0 ? drafts[stage].inputSchema : drafts[stage].ops[after].schema)
 
-  const keyed = (stage: number, keys: readonly Bound[], schema: StructType): number => {
-    if (parallelism === 1 && drafts[stage].parallelism === 1) return stage
-    return keys.length === 0 ? exchange(stage, { kind: 'single' }, 1, schema) : exchange(stage, { kind: 'hash', keys }, parallelism, schema)
+  const connect = (from: Place, to: number, exchange: Exchange): void => {
+    drafts[from.stage].outputs.push({ to, exchange, after: from.after, schema: schemaAt(from) })
+  }
+
+  /** A stage that takes the rows of others. */
+  const gather = (from: readonly Place[], exchange: Exchange, width: number, schema: StructType): Place => {
+    const gathered = stageOf({ kind: 'stages', from: [...new Set(from.map(({ stage }) => stage))] }, schema, width)
+    for (const place of from) connect(place, gathered.stage, exchange)
+    return gathered
+  }
+
+  const single = (place: Place): Place =>
+    drafts[place.stage].parallelism === 1 ? place : gather([place], { kind: 'single' }, 1, schemaAt(place))
+
+  const keyed = (place: Place, keys: readonly Bound[]): Place => {
+    if (parallelism === 1 && drafts[place.stage].parallelism === 1) return place
+    const schema = schemaAt(place)
+    return keys.length === 0 ? gather([place], { kind: 'single' }, 1, schema) : gather([place], { kind: 'hash', keys }, parallelism, schema)
+  }
+
+  /** Puts an operator behind what is at a place. */
+  const put = ({ stage, after }: Place, op: ChainOp): Place => {
+    const { ops } = drafts[stage]
+    ops.push(after === ops.length - 1 ? op : { ...op, after })
+    return { stage, after: ops.length - 1 }
   }
 
   /** True if rows come as a whole result, again in each epoch. */
   const isWhole = (below: AnalyzedPlan): boolean => outputMode === 'complete' && aggregates(below)
 
   /** Rows by group. Below a mark they are already. */
-  const grouped = (below: AnalyzedPlan, keys: readonly Bound[]): number =>
-    below.kind === 'markDistinct' ? build(below) : keyed(build(below), keys, below.schema)
+  const grouped = (below: AnalyzedPlan, keys: readonly Bound[]): Place =>
+    below.kind === 'markDistinct' ? build(below) : keyed(build(below), keys)
 
-  /** Builds what a node needs; returns the stage to whose end its rows come. */
-  const build = (node: AnalyzedPlan): number => {
+  /** Builds what a node needs; returns the place at which its rows are. What stands in the plan again is there already. */
+  const build = (node: AnalyzedPlan): Place => {
+    const made = places.get(node)
+    if (made !== undefined) return made
+    const place = make(node)
+    if (shared.has(node)) places.set(node, place)
+    return place
+  }
+
+  const make = (node: AnalyzedPlan): Place => {
     switch (node.kind) {
       case 'source':
-        return (
-          drafts.push({
-            input: { kind: 'source', source: node.source, columns: node.columns },
-            inputSchema: node.schema,
-            ops: [],
-            parallelism: 1,
-            output: null,
-          }) - 1
-        )
+        return stageOf({ kind: 'source', source: node.source, columns: node.columns }, node.schema, 1)
       case 'localRelation':
-        return (
-          drafts.push({ input: { kind: 'local', rows: node.rows }, inputSchema: node.schema, ops: [], parallelism: 1, output: null }) - 1
-        )
+        return stageOf({ kind: 'local', rows: node.rows }, node.schema, 1)
       case 'union': {
         const from = node.inputs.map(build)
-        const width = Math.max(...from.map(id => drafts[id].parallelism))
-        const id = drafts.push({ input: { kind: 'stages', from }, inputSchema: node.schema, ops: [], parallelism: width, output: null }) - 1
-        for (const input of from) drafts[input].output = { to: id, exchange: width === 1 ? { kind: 'single' } : { kind: 'roundRobin' } }
-        return id
+        const width = Math.max(...from.map(({ stage }) => drafts[stage].parallelism))
+        return gather(from, width === 1 ? { kind: 'single' } : { kind: 'roundRobin' }, width, node.schema)
       }
       case 'repartition': {
-        const stage = build(node.child)
+        const place = build(node.child)
         const width = Math.min(node.partitions ?? parallelism, parallelism)
-        if (width === 1 && drafts[stage].parallelism === 1) return stage
+        if (width === 1 && drafts[place.stage].parallelism === 1) return place
         const spread: Exchange =
           node.keys.length > 0 ? { kind: 'hash', keys: node.keys } : width === 1 ? { kind: 'single' } : { kind: 'roundRobin' }
-        return exchange(stage, spread, width, node.schema)
+        return gather([place], spread, width, node.schema)
       }
       case 'aggregate': {
         const slices = windowSlices(node, outputMode)
@@ -148,67 +191,55 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
         // Slices are kept under the other keys, of rows that have not been multiplied.
         const below = slices !== null && node.child.kind === 'expandWindow' ? node.child.child : node.child
         const keys = slices === null ? node.keys : node.keys.filter((_, i) => i !== slices.key)
-        const stage = grouped(below, keys)
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(below), perEpoch: isWhole(below), slices })
-        return stage
+        return put(grouped(below, keys), {
+          ...op,
+          operatorId: operatorId++,
+          lagMillis: watermarkLag(below),
+          perEpoch: isWhole(below),
+          slices,
+        })
       }
       case 'markDistinct': {
-        const stage = grouped(node.child, node.keys)
         const { child, ...op } = node
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(child), perEpoch: isWhole(child) })
-        return stage
+        return put(grouped(child, node.keys), { ...op, operatorId: operatorId++, lagMillis: watermarkLag(child), perEpoch: isWhole(child) })
       }
       case 'deduplicate': {
-        const stage = keyed(build(node.child), node.keys, node.child.schema)
         const { child, ...op } = node
         const perEpoch = isWhole(child)
         // What is forgotten with the epoch needs no time to be forgotten at; and nothing is late in complete mode.
         const forgets = perEpoch ? { eventTimeKey: null, expiry: null } : {}
-        drafts[stage].ops.push({ ...op, ...forgets, operatorId: operatorId++, lagMillis: watermarkLag(child), perEpoch })
-        return stage
+        const place = keyed(build(child), node.keys)
+        return put(place, { ...op, ...forgets, operatorId: operatorId++, lagMillis: watermarkLag(child), perEpoch })
       }
       case 'streamJoin': {
         // Both sides hand their rows over by key at once, without a stage in between that only brings them together.
         const from = (node.child.kind === 'union' ? node.child.inputs : [node.child]).map(build)
-        const width = Math.max(parallelism, ...from.map(id => drafts[id].parallelism))
+        const width = Math.max(parallelism, ...from.map(({ stage }) => drafts[stage].parallelism))
         const { child, ...op } = node
-        const exchange: Exchange = width === 1 ? { kind: 'single' } : { kind: 'hash', keys: node.keys }
-        const input: StageInput = { kind: 'stages', from }
-        const id = drafts.push({ input, inputSchema: child.schema, ops: [], parallelism: width, output: null }) - 1
-        for (const side of from) drafts[side].output = { to: id, exchange }
-        drafts[id].ops.push({ ...op, operatorId: operatorId++, lagMillis: watermarkLag(child) })
-        return id
+        const joined = gather(from, width === 1 ? { kind: 'single' } : { kind: 'hash', keys: node.keys }, width, child.schema)
+        return put(joined, { ...op, operatorId: operatorId++, lagMillis: watermarkLag(child) })
       }
       case 'sort': {
-        const stage = single(build(node.child), node.child.schema)
         const { child: _, ...op } = node
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++ })
-        return stage
+        return put(single(build(node.child)), { ...op, operatorId: operatorId++ })
       }
       case 'limit': {
-        const stage = single(build(node.child), node.child.schema)
         const { child: _, ...op } = node
-        drafts[stage].ops.push({ ...op, operatorId: operatorId++, perEpoch: isWhole(node.child) })
-        return stage
+        return put(single(build(node.child)), { ...op, operatorId: operatorId++, perEpoch: isWhole(node.child) })
       }
       case 'watermark': {
-        const stage = build(node.child)
         const { child: _, ...op } = node
-        drafts[stage].ops.push({ ...op, watermarkId: watermarkId++ })
-        return stage
+        return put(build(node.child), { ...op, watermarkId: watermarkId++ })
       }
       case 'tableJoin': {
-        const stage = build(node.child)
+        const place = build(node.child)
         const tableId = tables.push({ tableId: tables.length, plan: node.table, keys: node.tableKeys }) - 1
         const { child: _, table: __, ...op } = node
-        drafts[stage].ops.push({ ...op, tableId })
-        return stage
+        return put(place, { ...op, tableId })
       }
       default: {
-        const stage = build(node.child)
         const { child: _, ...op } = node
-        drafts[stage].ops.push(op)
-        return stage
+        return put(build(node.child), op)
       }
     }
   }
@@ -216,6 +247,34 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
   build(plan)
   const stages = drafts.map((draft, id): Stage => ({ id, ...draft, outputSchema: draft.ops.at(-1)?.schema ?? draft.inputSchema }))
   return { stages, tables }
+}
+
+/** Nodes that stand in a plan more than once, as the same object. */
+const repeated = (plan: AnalyzedPlan): ReadonlySet<AnalyzedPlan> => {
+  const [seen, found] = [new Set<AnalyzedPlan>(), new Set<AnalyzedPlan>()]
+  const visit = (node: AnalyzedPlan): void => {
+    if (seen.has(node)) {
+      found.add(node)
+      return
+    }
+    seen.add(node)
+    for (const child of childrenOf(node)) visit(child)
+  }
+  visit(plan)
+  return found
+}
+
+/** What a plan's rows come from; not the tables that it joins with, which are read before. */
+export const childrenOf = (plan: AnalyzedPlan): readonly AnalyzedPlan[] => {
+  switch (plan.kind) {
+    case 'source':
+    case 'localRelation':
+      return []
+    case 'union':
+      return plan.inputs
+    default:
+      return [plan.child]
+  }
 }
 
 /** True if some of a plan's rows are totals. */

@@ -2,7 +2,7 @@ import { Histogram, RingReader, RingWriter } from 'native-free-buffers'
 import type { Clock } from '../base/clock.ts'
 import type { Ticket } from '../connector/connector.ts'
 import { sinkConnector, sourceConnector } from '../connector/registry.ts'
-import { type ChainInput, type ChainOutput, type CompiledChain, compileChain } from '../operator/chain.ts'
+import { type ChainEnds, type ChainInput, type ChainOutput, type CompiledChain, compileChain } from '../operator/chain.ts'
 import { ChainState } from '../operator/chain-state.ts'
 import type { StaticTable } from '../operator/static-table.ts'
 import { structType } from '../record/data-type.ts'
@@ -16,7 +16,7 @@ import { RingOutlet } from './ring-outlet.ts'
 import { Task } from './task.ts'
 import { RingsInput, SourceInput, type TaskInput } from './task-input.ts'
 import { ObjectSinkOutput, RecordSinkOutput, RingsOutput, type TaskOutput } from './task-output.ts'
-import type { HostSpec, TaskSpec } from './task-spec.ts'
+import type { HostSpec, Partitioning, TaskSpec } from './task-spec.ts'
 
 /** What a thread gives to the tasks that it builds. */
 export interface TaskEnvironment {
@@ -58,21 +58,23 @@ export const buildTask = (spec: TaskSpec, host: HostSpec, environment: TaskEnvir
 const build = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment, opened: { close(): unknown }[]): BuiltTask => {
   const watermarks = spec.ops.filter(op => op.kind === 'watermark')
   const state = new ChainState(watermarks.length, environment.clock, spec.partition)
-  const outputLayout = RowLayout.of(spec.outputSchema)
   const opening: Ticket<void>[] = []
 
   let meter: LatencyMeter | null = null
   let output: TaskOutput
-  let chainOutput: ChainOutput
+  let chainOutput: ChainOutput | ChainEnds
   if (spec.output.kind === 'rings') {
-    const outlets = spec.output.edges.map(
-      edge => new RingOutlet(new RingWriter(edge.buffer, edge.offset), outputLayout, state, bellOf(host.bells, edge.consumerHost)),
-    )
-    output = new RingsOutput(outlets, state)
-    const { partitioning } = spec.output
-    if (outlets.length === 1) chainOutput = { kind: 'records', layout: outputLayout, out: outlets[0] }
-    else if (partitioning.kind === 'hash') chainOutput = { kind: 'hash', layout: outputLayout, outs: outlets, keys: partitioning.keys }
-    else chainOutput = { kind: 'roundRobin', layout: outputLayout, outs: outlets }
+    const all: RingOutlet[] = []
+    const ends = spec.output.outlets.map(({ edges, partitioning, after, schema }) => {
+      const layout = RowLayout.of(schema)
+      const outs = edges.map(
+        edge => new RingOutlet(new RingWriter(edge.buffer, edge.offset), layout, state, bellOf(host.bells, edge.consumerHost)),
+      )
+      all.push(...outs)
+      return { after, output: ringsOutput(layout, outs, partitioning) }
+    })
+    output = new RingsOutput(all, state)
+    chainOutput = { kind: 'ends', ends }
   } else {
     const { format, options, writerIndex, writerCount, attempt } = spec.output
     const sink = sinkConnector(format).open({
@@ -94,6 +96,7 @@ const build = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment, ope
       environment.clock,
     )
     if (sink.rows === 'records') {
+      const outputLayout = RowLayout.of(spec.outputSchema)
       const buffer = new RecordBuffer(outputLayout)
       output = new RecordSinkOutput(sink, buffer, state, meter)
       chainOutput = { kind: 'records', layout: outputLayout, out: buffer }
@@ -171,4 +174,9 @@ const build = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment, ope
     opening,
   )
   return { task, sources: chain.sources, timed }
+}
+
+const ringsOutput = (layout: RowLayout, outs: readonly RingOutlet[], partitioning: Partitioning): ChainOutput => {
+  if (outs.length === 1) return { kind: 'records', layout, out: outs[0] }
+  return partitioning.kind === 'hash' ? { kind: 'hash', layout, outs, keys: partitioning.keys } : { kind: 'roundRobin', layout, outs }
 }

@@ -43,7 +43,7 @@ export type InputSpec =
   | { readonly kind: 'rings'; readonly edges: readonly EdgeSpec[] }
 
 export type OutputSpec =
-  | { readonly kind: 'rings'; readonly edges: readonly EdgeSpec[]; readonly partitioning: Partitioning }
+  | { readonly kind: 'rings'; readonly outlets: readonly OutletSpec[] }
   | {
       readonly kind: 'sink'
       readonly format: string
@@ -53,6 +53,15 @@ export type OutputSpec =
       readonly writerCount: number
       readonly attempt: string
     }
+
+/** One way that a task's rows go: to the tasks of one other stage. */
+export interface OutletSpec {
+  readonly edges: readonly EdgeSpec[]
+  readonly partitioning: Partitioning
+  /** The index of the operator whose rows they are; -1 for what comes in. */
+  readonly after: number
+  readonly schema: StructType
+}
 
 export type Partitioning =
   | { readonly kind: 'hash'; readonly keys: readonly Bound[] }
