@@ -25,7 +25,41 @@ const LEAST_LOAD = 2
 
 export const ENTRY_KEY_OFFSET = 16
 
+/**
+ * Places of the front: at first, and at most (512 KiB); four or more for each entry in between. With more entries than places a key is as
+ * often not there as it is, which no processor can predict: then two places are left, so that it is hardly ever there.
+ */
+const FRONT_LEAST_BITS = 8
+const FRONT_MOST_BITS = 16
+const FRONT_LEAST_SHARE = 4
+const FRONT_OFF_BITS = 1
+
+/**
+ * Mixes a key's int32 words, which generated code does in line: cheaper than a hash, and good in its upper bits only. The first word comes
+ * last, so that small numbers that follow one another get places of their own.
+ */
+export const FRONT_FACTOR = 0x9e3779b1
+export const mixWords = (words: Int32Array, at: number, count: number): number => {
+  let mix = 0
+  for (let i = count - 1; i >= 0; i--) mix = Math.imul(mix ^ (mix >>> 15) ^ words[at + i], FRONT_FACTOR)
+  return mix
+}
+
 export class KeyIndex {
+  /**
+   * A shortcut for generated code: the entries that were found last, two int32 a place, `mix · handle`. A key's place is
+   * `mix >>> frontShift`. If the mix there is the key's, the handle beside it is that of an entry in the index, most likely the key's: its
+   * words must still be compared. Else the index is asked, and `remember` told. A place that is empty has a mix that belongs elsewhere. An
+   * array that has been replaced is empty, so it may be held over insertions and removals.
+   */
+  front: Int32Array = emptyFront(FRONT_OFF_BITS)
+  frontShift = 32 - FRONT_OFF_BITS
+  #hasFront = false
+  /** With more entries, or with fewer, the front gets another size. */
+  #frontRoom = Number.POSITIVE_INFINITY
+  #frontLeast = 0
+  /** Places go by the mix of all words of a key, not by its hash. */
+  #mixes = false
   readonly #arena: Arena
   /** Primary buckets, in chunks so that growth copies nothing. */
   #chunks: Int32Array[] = []
@@ -52,12 +86,30 @@ export class KeyIndex {
 
   /** Bytes of the index itself, without the entries, which are the arena's. */
   get reservedBytes(): number {
-    return (this.#chunks.length + this.#overflow.length) * CHUNK_BYTES
+    return (this.#chunks.length + this.#overflow.length) * CHUNK_BYTES + (this.#hasFront ? this.front.byteLength : 0)
   }
 
   /** How many entries growing and shrinking have put into another place so far: a few for each insertion or removal, never many at once. */
   get movedCount(): number {
     return this.#movedCount
+  }
+
+  /**
+   * From now on the front is kept. `mixes`: the mix of a key is that of its words, whose number is the same for all keys; else it is the
+   * key's hash. To be called before there are entries.
+   */
+  useFront(mixes: boolean): void {
+    this.#mixes = mixes
+    if (this.#hasFront) return
+    this.#hasFront = true
+    this.#setFront(FRONT_LEAST_BITS)
+  }
+
+  /** An entry of the index has been found, or made, for a key of this mix. */
+  remember(mix: number, handle: number): void {
+    const place = (mix >>> this.frontShift) << 1
+    this.front[place] = mix
+    this.front[place + 1] = handle
   }
 
   /** The handle of the entry with this key, or 0. */
@@ -142,17 +194,22 @@ export class KeyIndex {
     this.#put(this.#bucketOf(hash), hash, handle)
     this.#size++
     if (this.#size > this.#buckets * TARGET_LOAD) this.#grow()
+    if (this.#size > this.#frontRoom) this.#growFront()
     return handle
   }
 
   /** Forgets an entry. Its block is the owner's to free. */
   remove(handle: number): void {
     const arena = this.#arena
-    const hash = arena.segments[handle >>> arena.segmentShift].i32[(handle & arena.handleMask) << 1]
+    const { i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = (handle & arena.handleMask) << 1
+    const hash = i32[at]
+    if (this.#hasFront) this.#forget(this.#mixes ? mixWords(i32, at + (ENTRY_KEY_OFFSET >> 2), i32[at + 1] >> 2) : hash, handle | 0)
     this.#take(this.#bucketOf(hash), handle | 0)
     this.#size--
     if (this.#buckets > FIRST_BUCKETS && this.#size < this.#buckets * LEAST_LOAD) this.#shrink()
-    if (this.#size === 0) this.#dropOverflow()
+    if (this.#size < this.#frontLeast) this.#setFront(FRONT_MOST_BITS)
+    if (this.#size === 0) this.#dropAll()
   }
 
   /** Visits every entry once. The index must not change between the calls of `next`, which gives 0 at the end. */
@@ -185,8 +242,10 @@ export class KeyIndex {
   }
 
   #bucketOf(hash: number): number {
-    const bucket = hash & this.#mask
-    return bucket < this.#split ? hash & ((this.#mask << 1) | 1) : bucket
+    // Without a branch, which nobody could predict: buckets that are not there yet are one half further down.
+    const half = this.#mask + 1
+    const bucket = hash & (this.#mask | half)
+    return bucket - (((this.#buckets - 1 - bucket) >> 31) & half)
   }
 
   #sameKey(handle: number, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
@@ -335,8 +394,32 @@ export class KeyIndex {
     }
   }
 
-  /** No bucket is left that could refer to an overflow bucket. */
-  #dropOverflow(): void {
+  #forget(mix: number, handle: number): void {
+    const { front } = this
+    const place = (mix >>> this.frontShift) << 1
+    // Other upper bits: another place's mix.
+    if (front[place] === mix && front[place + 1] === handle) front[place] = ~mix
+  }
+
+  #growFront(): void {
+    const bits = 32 - this.frontShift
+    this.#setFront(bits === FRONT_MOST_BITS ? FRONT_OFF_BITS : bits + 1)
+  }
+
+  /** An empty front of so many bits in place of the one that there is. */
+  #setFront(bits: number): void {
+    dropBytes(this.front.byteLength)
+    clearFront(this.front)
+    this.front = emptyFront(bits)
+    this.frontShift = 32 - bits
+    const isOff = bits === FRONT_OFF_BITS
+    this.#frontRoom = isOff ? Number.POSITIVE_INFINITY : bits === FRONT_MOST_BITS ? 2 ** bits : 2 ** bits / FRONT_LEAST_SHARE
+    this.#frontLeast = isOff ? 2 ** (FRONT_MOST_BITS - 1) : 0
+  }
+
+  /** No entry is left, so no bucket that could refer to an overflow bucket. */
+  #dropAll(): void {
+    if (this.#hasFront && this.frontShift !== 32 - FRONT_LEAST_BITS) this.#setFront(FRONT_LEAST_BITS)
     dropBytes(this.#overflow.length * CHUNK_BYTES)
     this.#overflow = []
     this.#overflowCount = 1
@@ -363,7 +446,20 @@ export class KeyIndex {
   }
 }
 
-const sameWords = (held: Int32Array, at: number, words: Int32Array, count: number): boolean => {
+const clearFront = (front: Int32Array): void => {
+  front.fill(0)
+  // A mix of 0 belongs to the first place.
+  front[0] = -1
+}
+
+const emptyFront = (bits: number): Int32Array => {
+  const front = new Int32Array(allocateBytes(8 << bits))
+  clearFront(front)
+  return front
+}
+
+/** Whether so many words from `at` on are these. */
+export const sameWords = (held: Int32Array, at: number, words: Int32Array, count: number): boolean => {
   for (let i = 0; i < count; i++) if (held[at + i] !== words[i]) return false
   return true
 }

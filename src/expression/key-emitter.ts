@@ -1,7 +1,8 @@
+import type { DataType } from '../record/data-type.ts'
 import { copyBytes, copyWords, encodeUtf8 } from '../record/strings.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { scalarCode } from './convert.ts'
-import { isBytes, type KeyColumn, type KeyLeaf, type KeyShape, layoutKey } from './key-layout.ts'
+import { isBytes, type KeyColumn, type KeyLayout, type KeyLeaf, type KeyShape, layoutKey } from './key-layout.ts'
 import type { Value } from './value.ts'
 
 /** Memory that keys are composed in; one per place in the code. */
@@ -74,16 +75,30 @@ export const hashWords = (words: Int32Array, count: number): number => {
   return h ^ (h >>> 16)
 }
 
-/** Where a composed key is found. `fixedBytes` is its length when that is known; `length` says it always. */
-export interface KeyCode {
+/** Where a key is found. `fixedBytes` is its length when that is known; `length` says it always. */
+interface KeyPlace {
   /** The scratch object: `.u8`, `.i32`. */
   readonly views: string
   readonly buffer: string
   readonly length: string
-  readonly hash: string
   readonly fixedBytes: number | null
   /** The key's int32 words, where its length is known. */
   readonly words: readonly string[]
+  /** Those of them that tell keys apart: the others follow from them. */
+  readonly telling: readonly number[]
+}
+
+/** A key whose bytes and hash are there. */
+export interface KeyCode extends KeyPlace {
+  readonly hash: string
+}
+
+/** A key of which only the words are there, if its length is known. The rest may be emitted in a block that is seldom entered. */
+export interface KeyInWords extends KeyPlace {
+  /** Completes the bytes. */
+  emitBytes(): void
+  /** Computes the hash. Returns its name, which is good in the block at hand. */
+  emitHash(): string
 }
 
 /**
@@ -96,10 +111,22 @@ export const emitKey = (
   columns: readonly KeyColumn[],
   zeros: 'canonical' | 'exact' = 'canonical',
 ): KeyCode => {
+  const key = emitKeyWords(cg, values, columns, zeros)
+  key.emitBytes()
+  return { ...key, hash: key.emitHash() }
+}
+
+/** The same, but only what is needed in order to compare the key with another one. */
+export const emitKeyWords = (
+  cg: CodeBuilder,
+  values: readonly Value[],
+  columns: readonly KeyColumn[],
+  zeros: 'canonical' | 'exact' = 'canonical',
+): KeyInWords => {
   const layout = layoutKey(columns)
   const scratch = new KeyScratch(layout.fixedBytes)
   const k = cg.constant(scratch, 'key')
-  const leaves: { leaf: KeyLeaf; value: Value }[] = []
+  const leaves: LeafValue[] = []
   for (const [i, shape] of layout.columns.entries()) flatten(shape, values[i], 'false', leaves)
   const strings = leaves.filter(({ leaf }) => isBytes(leaf.type))
   const end = cg.fresh('end')
@@ -109,14 +136,12 @@ export const emitKey = (
   }
   const [i32, f64, i64] = [cg.fresh('ki'), cg.fresh('kf'), cg.fresh('kl')]
   cg.line(`const ${i32} = ${k}.i32, ${f64} = ${k}.f64, ${i64} = ${k}.i64`)
-  for (let word = 0; word < layout.nullWords; word++) {
-    const bits = leaves
-      .filter(({ leaf, value }) => leaf.bit >> 5 === word && value.isNull !== 'false')
-      .map(({ leaf, value }) => `(${value.isNull} ? ${1 << (leaf.bit & 31)} : 0)`)
-    cg.line(`${i32}[${word}] = ${bits.join(' | ') || '0'}`)
+  const direct = strings.length > 0 ? [] : wordsOf(leaves, layout)
+  if (strings.length > 0) {
+    for (let word = 0; word < layout.nullWords; word++) cg.line(`${i32}[${word}] = ${nullBits(leaves, word)}`)
   }
   for (const { leaf, value } of leaves) {
-    if (isBytes(leaf.type)) continue
+    if (isBytes(leaf.type) || direct[leaf.offset >> 2] !== undefined) continue
     const guarded = value.isNull !== 'false'
     const at = leaf.offset
     const wide = leaf.type.kind === 'decimal' && leaf.type.precision > 18
@@ -132,22 +157,36 @@ export const emitKey = (
     cg.line(`${i32}[${slot}] = ${end}; ${end} = ${appendCode(k, value, end)}; ${i32}[${slot + 1}] = ${end} - ${i32}[${slot}]`)
     if (guarded) cg.close()
   }
-  const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
-  const place = { views: k, buffer: `${k}.u8`, hash }
+  const place = { views: k, buffer: `${k}.u8` }
   if (strings.length > 0) {
+    const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
     cg.line(`const ${length} = ${k}.pad(${end}), ${hash} = ${k}.hash(${length})`)
-    return { ...place, length, fixedBytes: null, words: [] }
+    return { ...place, length, fixedBytes: null, words: [], telling: [], emitBytes: () => {}, emitHash: () => hash }
   }
   const { fixedBytes } = layout
-  const words = wordsOf(leaves, fixedBytes >> 2).map((code, i) => {
-    if (code === null) return `${i32}[${i}]`
+  const words = Array.from({ length: fixedBytes >> 2 }, (_, i) => {
     const word = cg.fresh('kw')
-    cg.line(`const ${word} = ${code}`)
+    cg.line(`const ${word} = ${direct[i]?.code ?? `${i32}[${i}]`}`)
     cg.holds('number', word)
     return word
   })
-  emitFixedHash(cg, words, hash)
-  return { ...place, length: String(fixedBytes), fixedBytes, words }
+  return {
+    ...place,
+    length: String(fixedBytes),
+    fixedBytes,
+    words,
+    telling: words.flatMap((_, i) => (direct[i]?.follows ? [] : [i])),
+    emitBytes: () => {
+      const stores = words.flatMap((word, i) => (direct[i] === undefined ? [] : [`${i32}[${i}] = ${word}`]))
+      if (stores.length > 0) cg.line(stores.join('; '))
+    },
+    emitHash: () => {
+      const hash = cg.fresh('hash')
+      emitFixedHash(cg, words, hash)
+      cg.holds('number', hash)
+      return hash
+    },
+  }
 }
 
 /** The most bytes that a string can take. */
@@ -165,18 +204,41 @@ const appendCode = (k: string, value: Value, end: string): string => {
     : `${k}.appendWords(${value.buffer}, ${value.words}, ${value.offset}, ${value.length}, ${end})`
 }
 
-/** Words that need not be read back from memory that has just been written: those of integers that are never null. */
-const wordsOf = (leaves: readonly { leaf: KeyLeaf; value: Value }[], count: number): (string | null)[] => {
-  const words = new Array<string | null>(count).fill(null)
+type LeafValue = { readonly leaf: KeyLeaf; readonly value: Value }
+
+/** A word that need not be written and read back. `follows`: from another word. */
+interface DirectWord {
+  readonly code: string
+  readonly follows: boolean
+}
+
+/** By their place, the words of nulls, integers and booleans. The others are made by writing what they are part of. */
+const wordsOf = (leaves: readonly LeafValue[], { nullWords }: KeyLayout): (DirectWord | undefined)[] => {
+  const words: (DirectWord | undefined)[] = []
+  for (let word = 0; word < nullWords; word++) {
+    const code = nullBits(leaves, word)
+    words[word] = { code, follows: code === '0' }
+  }
   for (const { leaf, value } of leaves) {
-    const { kind } = leaf.type
-    if (value.isNull !== 'false' || (kind !== 'byte' && kind !== 'short' && kind !== 'integer' && kind !== 'date')) continue
-    const code = scalarCode(value)
-    words[leaf.offset >> 2] = code
-    words[(leaf.offset >> 2) + 1] = `${code} >> 31`
+    const code = directCode(leaf.type, value)
+    if (code === null) continue
+    const low = value.isNull === 'false' ? code : `(${value.isNull} ? 0 : ${code})`
+    words[leaf.offset >> 2] = { code: low, follows: false }
+    words[(leaf.offset >> 2) + 1] = { code: leaf.type.kind === 'boolean' ? '0' : `${low} >> 31`, follows: true }
   }
   return words
 }
+
+const directCode = ({ kind }: DataType, value: Value): string | null => {
+  if (kind === 'boolean') return `(${scalarCode(value)} ? 1 : 0)`
+  return kind === 'byte' || kind === 'short' || kind === 'integer' || kind === 'date' ? scalarCode(value) : null
+}
+
+const nullBits = (leaves: readonly LeafValue[], word: number): string =>
+  leaves
+    .filter(({ leaf, value }) => leaf.bit >> 5 === word && value.isNull !== 'false')
+    .map(({ leaf, value }) => `(${value.isNull} ? ${1 << (leaf.bit & 31)} : 0)`)
+    .join(' | ') || '0'
 
 /** `hashWords`, unrolled. */
 const emitFixedHash = (cg: CodeBuilder, words: readonly string[], hash: string): void => {
@@ -229,7 +291,7 @@ const emitSlot = (
   }
 }
 
-const flatten = (shape: KeyShape, value: Value, outerNull: string, leaves: { leaf: KeyLeaf; value: Value }[]): void => {
+const flatten = (shape: KeyShape, value: Value, outerNull: string, leaves: LeafValue[]): void => {
   const isNull =
     outerNull === 'false' || outerNull === value.isNull
       ? value.isNull

@@ -7,12 +7,12 @@ import { valuesAccessor } from '../expression/values-accessor.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import { integerType } from '../record/data-type.ts'
 import { KEY_OFFSET, KeyedStore } from '../state/keyed-store.ts'
-import { type EntryNames, emitFinish, emitUpdate } from './aggregate-code.ts'
+import { emitFinish, emitUpdate } from './aggregate-code.ts'
 import { type AggregateLayout, layoutAggregates } from './aggregate-state.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
 import { EpochSweep } from './epoch-sweep.ts'
 import { compileKeyTime } from './key-time.ts'
-import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
+import { type EntryLocals, emitEntry, emitKeys, emitLookup, emitTouch, endMillis } from './keyed-access.ts'
 import type { Consumer, OpContext } from './op-context.ts'
 import { OperatorFlags, type StatefulOperator } from './stateful.ts'
 
@@ -87,15 +87,19 @@ export class Aggregate implements GroupOperator {
     const store = cg.constant(this.store)
     const { values, key } = emitKeys(c, this.#stateKeys, row)
     const end = endMillis(values, this.store.buckets === null ? null : eventTimeKey)
-    if (this.store.buckets !== null) cg.line(`if (${end} <= ${burst.late}) { ${cg.constant(this.flags)}.dropLate(${key.hash}); ${skip} }`)
+    if (this.store.buckets !== null) {
+      cg.open(`if (${end} <= ${burst.late}) {`)
+      cg.line(`${cg.constant(this.flags)}.dropLate(${key.emitHash()})`)
+      cg.line(skip)
+      cg.close()
+    }
     // Read → pure expressions → state change → emit: an error in an argument leaves the state as it was.
     const inputs = aggregates.map(({ arg, filter }) => {
       const condition = filter === null ? null : compilePredicate(cg, filter, row, c.compile)
       return { value: arg === null ? null : compileExpression(cg, arg, row, c.compile), condition }
     })
-    const handle = emitFind(c, this.store, key)
-    cg.line(`if (${handle} === 0) ${handle} = ${store}.insert(${key.hash}, ${key.buffer}, 0, ${key.length}, ${end})`)
-    const entry = emitEntry(c, this.store, handle, key.fixedBytes)
+    const insert = (hash: string): string => `${store}.insert(${hash}, ${key.buffer}, 0, ${key.length}, ${end})`
+    const { entry } = emitLookup(c, this.store, key, burst, insert)
     emitTouch(c, store, entry, burst.tracking, burst.tag)
     for (const [i, slot] of this.layout.slots.entries()) {
       const { value, condition } = inputs[i]
@@ -115,7 +119,7 @@ export class Aggregate implements GroupOperator {
     )
     cg.open(`if (${burst.perRow}) {`)
     for (const { cell, code } of texts) cg.line(`${cell} = ${code}`)
-    cg.line(`${cg.constant(this)}.emit(${handle})`)
+    cg.line(`${cg.constant(this)}.emit(${entry.handle})`)
     for (const { cell } of texts) cg.line(`${cell} = ''`)
     cg.close()
   }
@@ -127,7 +131,7 @@ export class Aggregate implements GroupOperator {
   }
 
   /** Keys and results of a group. `texts`: where a key may be found as a JS string. */
-  #groupValues(c: OpContext, entry: EntryNames & { readonly at: string }, texts: readonly (string | null)[]): Value[] {
+  #groupValues(c: OpContext, entry: EntryLocals, texts: readonly (string | null)[]): Value[] {
     const { cg } = c
     const types = this.#stateKeys.map(({ type, nullable }) => ({ type, nullable }))
     const keys = keyAccessor(cg, types, { u8: entry.u8, i32: entry.i32, f64: entry.f64, i64: entry.i64 }, `(${entry.at} + ${KEY_OFFSET})`)
@@ -244,6 +248,8 @@ export interface BurstLocals {
   readonly perRow: string
   readonly tracking: string
   readonly tag: string
+  readonly front: string
+  readonly frontShift: string
 }
 
 /** Declares the locals of one stateful operator at the start of a generated burst. */
@@ -254,10 +260,13 @@ export const emitBurstLocals = (cg: CodeBuilder, operator: StatefulOperator): Bu
     perRow: cg.fresh('perRow'),
     tracking: cg.fresh('tracking'),
     tag: cg.fresh('tag'),
+    front: cg.fresh('front'),
+    frontShift: cg.fresh('frontShift'),
   }
   const flags = cg.constant(operator.flags)
   const store = cg.constant(operator.store)
   cg.line(`const ${names.late} = ${flags}.lateMillis, ${names.dropped} = ${flags}.dropped, ${names.perRow} = ${flags}.perRow`)
   cg.line(`const ${names.tracking} = ${store}.tracking, ${names.tag} = ${store}.tag`)
+  cg.line(`const ${names.front} = ${store}.index.front, ${names.frontShift} = ${store}.index.frontShift`)
   return names
 }

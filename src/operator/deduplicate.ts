@@ -6,7 +6,7 @@ import type { BurstLocals } from './aggregate.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
 import { EpochSweep } from './epoch-sweep.ts'
 import { compileKeyTime } from './key-time.ts'
-import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
+import { emitKeys, emitLookup, emitTouch, endMillis } from './keyed-access.ts'
 import { type Consumer, eventTimeMicros, type OpContext } from './op-context.ts'
 import { OperatorFlags, type StatefulOperator } from './stateful.ts'
 
@@ -61,10 +61,9 @@ export class Deduplicate implements StatefulOperator {
     } else if (eventTimeKey !== null) {
       cg.line(`if (${end} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
     }
-    const handle = emitFind(c, this.store, key)
-    cg.line(`if (${handle} !== 0) { ${cg.constant(this.duplicates)}[0]++; ${skip} }`)
-    cg.line(`${handle} = ${store}.insert(${key.hash}, ${key.buffer}, 0, ${key.length}, ${end})`)
-    const entry = emitEntry(c, this.store, handle, key.fixedBytes)
+    const insert = (hash: string): string => `${store}.insert(${hash}, ${key.buffer}, 0, ${key.length}, ${end})`
+    const { entry, isNew } = emitLookup(c, this.store, key, burst, insert)
+    cg.line(`if (!${isNew}) { ${cg.constant(this.duplicates)}[0]++; ${skip} }`)
     if (expiry !== null) cg.line(`${entry.f64}[${entry.value} >> 3] = ${end}`)
     emitTouch(c, store, entry, burst.tracking, burst.tag)
     next(row, skip)

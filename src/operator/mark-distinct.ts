@@ -1,11 +1,11 @@
 import { compileExpression, compilePredicate } from '../expression/compile.ts'
 import type { Bound } from '../expression/expression.ts'
-import { emitKey } from '../expression/key-emitter.ts'
+import { emitKeyWords } from '../expression/key-emitter.ts'
 import type { RowAccessor } from '../expression/value.ts'
 import { booleanType, type StructType } from '../record/data-type.ts'
 import type { BurstLocals } from './aggregate.ts'
 import { Deduplicate } from './deduplicate.ts'
-import { emitEntry, emitFind, emitKeys, emitTouch, endMillis } from './keyed-access.ts'
+import { emitKeys, emitLookup, emitTouch, endMillis } from './keyed-access.ts'
 import type { Consumer, OpContext } from './op-context.ts'
 
 export interface MarkDistinctSpec {
@@ -55,12 +55,11 @@ export class MarkDistinct extends Deduplicate {
     const mark = cg.fresh('mark')
     cg.line(`let ${mark} = false`)
     cg.open(`if (${tests.length === 0 ? 'true' : tests.join(' && ')}) {`)
-    const key = emitKey(cg, [...group.values, ...found.map(value => ({ ...value, isNull: 'false' }))], [...keys, ...this.#present])
-    const handle = emitFind(c, this.store, key)
-    cg.open(`if (${handle} === 0) {`)
-    cg.line(`${handle} = ${store}.insert(${key.hash}, ${key.buffer}, 0, ${key.length}, ${end})`)
-    const entry = emitEntry(c, this.store, handle, key.fixedBytes)
-    cg.line(`${entry.i32}[${entry.value} >> 2] = ${group.key.hash}`)
+    const key = emitKeyWords(cg, [...group.values, ...found.map(value => ({ ...value, isNull: 'false' }))], [...keys, ...this.#present])
+    const insert = (hash: string): string => `${store}.insert(${hash}, ${key.buffer}, 0, ${key.length}, ${end})`
+    const { entry, isNew } = emitLookup(c, this.store, key, burst, insert)
+    cg.open(`if (${isNew}) {`)
+    cg.line(`${entry.i32}[${entry.value} >> 2] = ${group.key.emitHash()}`)
     emitTouch(c, store, entry, burst.tracking, burst.tag)
     cg.line(`${mark} = true`)
     cg.close()

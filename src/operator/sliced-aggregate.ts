@@ -14,7 +14,7 @@ import { type AggregateSpec, type BurstLocals, type GroupOperator, ONLY_GROUP } 
 import { type EntryNames, emitFinish, emitMerge, emitUpdate } from './aggregate-code.ts'
 import { type AggregateLayout, layoutAggregates } from './aggregate-state.ts'
 import type { EpochPolicy } from './epoch-policy.ts'
-import { emitEntry, emitFind, emitKeys } from './keyed-access.ts'
+import { emitEntry, emitKeys, emitLookup } from './keyed-access.ts'
 import { type Consumer, eventTimeMicros, type OpContext } from './op-context.ts'
 import { Slicing } from './slicing.ts'
 import { OperatorFlags } from './stateful.ts'
@@ -93,15 +93,17 @@ export class SlicedAggregate implements GroupOperator {
     cg.line(`const ${t} = ${eventTimeMicros(time)}`)
     cg.line(`if (!(${t} >= ${span}[${SLICE_START}] && ${t} < ${span}[${SLICE_END}])) { ${span}[${TIME}] = ${t}; ${self}.locate() }`)
     const { key } = emitKeys(c, this.#stateKeys, row)
-    cg.line(`if (${span}[${FIRST_OPEN}] !== ${span}[${FIRST_WINDOW}] && ${self}.dropLate(${key.hash})) ${skip}`)
+    cg.open(`if (${span}[${FIRST_OPEN}] !== ${span}[${FIRST_WINDOW}]) {`)
+    cg.line(`if (${self}.dropLate(${key.emitHash()})) ${skip}`)
+    cg.close()
     // Read → pure expressions → state change → emit: an error in an argument leaves the state as it was.
     const inputs = aggregates.map(({ arg, filter }) => {
       const condition = filter === null ? null : compilePredicate(cg, filter, row, c.compile)
       return { value: arg === null ? null : compileExpression(cg, arg, row, c.compile), condition }
     })
-    const handle = emitFind(c, this.store, key)
-    cg.line(`if (${handle} === 0) ${handle} = ${store}.insert(${key.hash}, ${key.buffer}, 0, ${key.length})`)
-    const entry = emitEntry(c, this.store, handle, key.fixedBytes)
+    const insert = (hash: string): string => `${store}.insert(${hash}, ${key.buffer}, 0, ${key.length})`
+    const { entry } = emitLookup(c, this.store, key, burst, insert)
+    const { handle } = entry
     const [block, place, segment, at] = ['block', 'place', 'sg', 'at'].map(name => cg.fresh(name))
     const find = [
       `${block} = ${entry.i32}[${entry.value} + ${BLOCK} >> 2] >>> 0`,

@@ -1,4 +1,4 @@
-import { Arena, ENTRY_KEY_OFFSET, KeyIndex } from 'native-free-buffers'
+import { Arena, ENTRY_KEY_OFFSET, KeyIndex, mixWords } from 'native-free-buffers'
 import { describe, expect, test } from 'vitest'
 import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 
@@ -104,5 +104,70 @@ describe.each(seeds(4))('seed %i', seed => {
     expect(most).toBeGreaterThan(0)
     expect(most).toBeLessThan(36)
     expect(index.reservedBytes).toBe(new KeyIndex(arena).reservedBytes)
+  })
+
+  test.each([
+    ['the mix of their words', true],
+    ['their hash', false],
+  ])('entries that were found lately are found by %s, also while the index grows and shrinks', (_, mixes) => {
+    const random = seededRandom(seed)
+    const arena = new Arena()
+    const index = new KeyIndex(arena)
+    index.useFront(mixes)
+    const before = index.reservedBytes
+    const model = new Map<number, number>()
+    const key = new Uint8Array(8)
+    const words = new Int32Array(key.buffer)
+    // As generated code does, which reads the front once a burst.
+    let { front, frontShift } = index
+    let [hits, most] = [0, 0]
+    const find = (hash: number): number => {
+      const mix = mixes ? mixWords(words, 0, 2) : hash
+      const place = (mix >>> frontShift) << 1
+      if (front[place] === mix) {
+        const handle = front[place + 1]
+        const { i32 } = arena.segments[handle >>> arena.segmentShift]
+        const at = (handle & arena.handleMask) << 1
+        if (index.find(i32[at], new Uint8Array(i32.buffer, (at + 4) << 2, 8), 0, 8) !== handle) throw new Error('an entry that is gone')
+        if (i32[at + 4] === words[0] && i32[at + 5] === words[1]) {
+          hits++
+          return handle
+        }
+      }
+      const handle = index.findFixed8(hash, words[0], words[1])
+      if (handle !== 0) index.remember(mix, handle)
+      return handle
+    }
+    let keyCount = 50
+    // From a handful to more than the front has places for, and back.
+    for (const share of [0.9, 0.5, 0.9, 0.9, 0.9, 0.98, 0.02, 0.5]) {
+      for (let i = 0; i < 2 * keyCount; i++) {
+        if (random.below(200) === 0) ({ front, frontShift } = index)
+        const number = random.below(keyCount)
+        words.set([number, -(number % 3)])
+        // Some have all their bits in common with others.
+        const hash = hashOf(key, 32) & (number < 50 ? 0xf000000f : -1)
+        const found = find(hash)
+        if (found !== (model.get(number) ?? 0)) throw new Error(`key ${number} is found at ${found} instead of ${model.get(number)}`)
+        if (found === 0 && random.next() < share) {
+          const handle = index.insert(hash, key, 0, 8, 8)
+          model.set(number, handle)
+          index.remember(mixes ? mixWords(words, 0, 2) : hash, handle)
+        } else if (found !== 0 && random.next() > share) {
+          index.remove(found)
+          arena.free(found, 32)
+          model.delete(number)
+        }
+      }
+      keyCount = Math.min(mixes ? 90_000 : 9_000, 5 * keyCount)
+      most = Math.max(most, index.size)
+    }
+    if (mixes) expect(most).toBeGreaterThan(2 ** 16)
+    expect(hits).toBeGreaterThan(1000)
+    for (const handle of model.values()) {
+      index.remove(handle)
+      arena.free(handle, 32)
+    }
+    expect([index.size, index.reservedBytes]).toEqual([0, before])
   })
 })
