@@ -83,6 +83,8 @@ const grow = async (folder: string, keys: number, perSecond: number, size: Size)
         ? null
         : `${stateOf(last).numRowsTotal} keys of ${rowsIn} rows: expected ${keys}`,
     figures: {
+      growingP50Micros: worst(({ p50 }) => p50),
+      growingP90Micros: worst(({ p90 }) => p90),
       growingP99Micros: worst(({ p99 }) => p99),
       growingP999Micros: worst(({ p999 }) => p999),
       growingMaxMicros: worst(({ max }) => max),

@@ -1,37 +1,24 @@
 import { spawn } from 'node:child_process'
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Benchmark, Mark, Size } from './kit/benchmark.ts'
-import { describeCommit, describeMachine, type Machine, oneCorePrefix } from './kit/machine.ts'
+import { describeCommit, describeMachine, oneCorePrefix } from './kit/machine.ts'
+import { earlierResult, logResult, type Result, storedFile, storeResult } from './kit/results.ts'
 import { type Spread, spreadOf } from './kit/statistics.ts'
 import { benchmarks } from './list.ts'
 import type { RoundsMessage } from './run-one.ts'
 
-/** One line of a results file. */
-interface Result {
-  readonly bench: string
-  readonly ok: boolean
-  readonly wrong?: string
-  readonly size: Size
-  readonly figures: Readonly<Record<string, number>>
-  /** Least and most of all rounds. */
-  readonly spread: Readonly<Record<string, readonly [number, number]>>
-  readonly rounds: number
-  readonly oneCore: boolean
-  readonly machine: Machine
-  readonly commit: string
-  readonly at: string
-}
-
 const USAGE = `npm run bench                       lists the benchmarks
-npm run bench -- NAME…              measures: warm-up, several rounds, the answer checked; keeps the result in bench/results
+npm run bench -- NAME…              measures: warm-up, several rounds, the answer checked; notes the result in bench/runs
   --small         checks the answers only, quickly; without names: of all benchmarks
   --json          prints one line of JSON for each, nothing else (with npm's --silent)
   --rounds N      instead of the benchmark's own number
-  --compare FILE  shows the change against the last result in a file of results`
+  --compare FILE  shows the change against the last result in a file of results; without FILE, in that of this machine
+  --store         puts the result into the file of this machine, bench/results/MACHINE.jsonl, to be committed`
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const RESULTS = `${ROOT}bench/results`
 
 interface Arguments {
   readonly names: readonly string[]
@@ -39,26 +26,34 @@ interface Arguments {
   readonly json: boolean
   readonly rounds: number | null
   readonly compare: string | null
+  readonly store: boolean
 }
 
 const parseArguments = (args: readonly string[]): Arguments | string => {
   const names: string[] = []
-  let [size, json, rounds, compare]: [Size, boolean, number | null, string | null] = ['full', false, null, null]
+  let [size, json, rounds, compare, store]: [Size, boolean, number | null, string | null, boolean] = ['full', false, null, null, false]
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]
     if (arg === '--small') size = 'small'
     else if (arg === '--json') json = true
     else if (arg === '--rounds') rounds = Number(args[++i])
-    else if (arg === '--compare') compare = args[++i] ?? ''
+    else if (arg === '--compare') compare = isFile(args[i + 1]) ? args[++i] : storedFile(RESULTS, describeMachine(0))
+    else if (arg === '--store') store = true
     else if (arg.startsWith('-')) return `no option ${arg}\n\n${USAGE}`
     else names.push(arg)
   }
   if (rounds !== null && !(Number.isInteger(rounds) && rounds > 0)) return '--rounds needs a number of at least 1'
-  if (compare === '') return '--compare needs a file'
+  if (compare !== null && !existsSync(compare)) return `--compare: there is no file ${compare}`
+  if (store && (size === 'small' || describeCommit(ROOT).endsWith('+')))
+    return '--store keeps full measurements of a commit: without --small, and with nothing changed since'
   const unknown = names.find(name => !benchmarks.some(each => each.name === name))
   if (unknown !== undefined) return `no benchmark ${unknown}: there are ${benchmarks.map(({ name }) => name).join(', ')}`
-  return { names: names.length === 0 && size === 'small' ? benchmarks.map(({ name }) => name) : names, size, json, rounds, compare }
+  return { names: names.length === 0 && size === 'small' ? benchmarks.map(({ name }) => name) : names, size, json, rounds, compare, store }
 }
+
+/** A name of a benchmark or an option is none. */
+const isFile = (argument: string | undefined): argument is string =>
+  argument !== undefined && !argument.startsWith('-') && !benchmarks.some(({ name }) => name === argument)
 
 const main = async (): Promise<number> => {
   const args = parseArguments(process.argv.slice(2))
@@ -79,7 +74,10 @@ const main = async (): Promise<number> => {
     if (!args.json) process.stdout.write(`${name}: ${benchmark.question}\n`)
     const result = await measure(benchmark, args)
     if (!result.ok) code = 1
-    if (args.size === 'full' && result.ok) keep(result)
+    if (args.size === 'full' && result.ok && result.skipped === undefined) {
+      logResult(`${ROOT}bench/runs`, result)
+      if (args.store) storeResult(RESULTS, result)
+    }
     process.stdout.write(args.json ? JSON.stringify(result) + '\n' : describe(result, benchmark, args.compare))
   }
   return code
@@ -100,6 +98,7 @@ const measure = async (benchmark: Benchmark, args: Arguments): Promise<Result> =
     bench: benchmark.name,
     ok: message.wrong === null,
     ...(message.wrong === null ? {} : { wrong: message.wrong }),
+    ...(message.skipped === undefined ? {} : { skipped: message.skipped }),
     size: args.size,
     figures: eachSpread(({ median }) => shorten(median)),
     spread: eachSpread(({ least, most }) => [shorten(least), shorten(most)] as const),
@@ -111,10 +110,13 @@ const measure = async (benchmark: Benchmark, args: Arguments): Promise<Result> =
   }
 }
 
-/** A process of its own for each benchmark, so that none finds the heap and the compiled code of another. */
+/**
+ * A process of its own for each benchmark, so that none finds the heap and the compiled code of another. What it prints goes to standard
+ * error: standard output is for results.
+ */
 const runChild = ([command, ...args]: readonly string[]): Promise<RoundsMessage> =>
   new Promise(resolve => {
-    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const child = spawn(command, args, { stdio: ['ignore', 2, 2, 'ipc'] })
     let message: RoundsMessage | null = null
     child.on('message', received => {
       message = received as RoundsMessage
@@ -123,21 +125,9 @@ const runChild = ([command, ...args]: readonly string[]): Promise<RoundsMessage>
     child.on('close', (code, signal) => resolve(message ?? { wrong: `it ended with ${signal ?? `code ${code}`}`, rounds: [] }))
   })
 
-const keep = (result: Result): void => {
-  const folder = `${ROOT}bench/results`
-  mkdirSync(folder, { recursive: true })
-  appendFileSync(`${folder}/${result.bench}.jsonl`, JSON.stringify(result) + '\n')
-}
-
-/** The last result of the same benchmark in a file of results. */
-const earlierResult = (file: string, bench: string): Result | null => {
-  const lines = readFileSync(file, 'utf8').split('\n')
-  const results = lines.filter(line => line.trim() !== '').map(line => JSON.parse(line) as Result)
-  return results.findLast(result => result.bench === bench) ?? null
-}
-
 const describe = (result: Result, benchmark: Benchmark, compare: string | null): string => {
   if (!result.ok) return `  WRONG: ${result.wrong}\n`
+  if (result.skipped !== undefined) return `  skipped: ${result.skipped}\n`
   const earlier = compare === null ? null : earlierResult(compare, result.bench)
   const rows = Object.entries(result.figures).map(([figure, value]) => {
     const [least, most] = result.spread[figure]

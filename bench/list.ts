@@ -5,8 +5,11 @@ import { growth } from './growth.ts'
 import { hop } from './hop.ts'
 import { inline } from './inline.ts'
 import { json } from './json.ts'
+import { kafka } from './kafka.ts'
+import { kafkaBacklog } from './kafka-backlog.ts'
 import type { Benchmark } from './kit/benchmark.ts'
 import { nexmark } from './nexmark.ts'
+import { packages } from './package.ts'
 import { parts } from './parts.ts'
 import { peers } from './peers.ts'
 import { slidingCount } from './sliding-count.ts'
@@ -27,5 +30,8 @@ export const benchmarks: readonly Benchmark[] = [
   startup,
   nexmark,
   parts,
+  packages,
   peers,
+  kafka,
+  kafkaBacklog,
 ]

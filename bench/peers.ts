@@ -1,9 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Benchmark, Figures, Outcome } from './kit/benchmark.ts'
+import { missingPeers, PEERS } from './kit/peers-folder.ts'
 
-const FOLDER = process.env.WALKWAY_PEERS ?? fileURLToPath(new URL('../../shared/peers', import.meta.url))
 const HARNESS = fileURLToPath(new URL('./harness.js', import.meta.url))
 const SECONDS = '8'
 
@@ -27,8 +26,8 @@ const run = (command: string, args: readonly string[]): Promise<Line> =>
 
 const ours = async (name: string): Promise<Figures> =>
   (await run(process.execPath, [HARNESS, name, '--json', '--rounds', '1'])).figures as Figures
-const jet = (query: string, cores: string): Promise<Line> => run(`${FOLDER}/jet/run`, [query, SECONDS, cores])
-const flink = async (query: string): Promise<Line> => run(`${FOLDER}/flink/run`, ['inprocess', query, SECONDS])
+const jet = (query: string, cores: string): Promise<Line> => run(`${PEERS}/jet/run`, [query, SECONDS, cores])
+const flink = async (query: string): Promise<Line> => run(`${PEERS}/flink/run`, ['inprocess', query, SECONDS])
 
 const numberAt = (line: Line, ...path: readonly string[]): number => {
   const value = path.reduce<unknown>((at, name) => (at as Line | undefined)?.[name], line)
@@ -56,11 +55,8 @@ export const peers: Benchmark = {
   rounds: 3,
   warmups: 0,
   run: async (size): Promise<Outcome> => {
-    const missing = whatIsMissing()
-    if (missing !== null || size === 'small') {
-      if (missing !== null) process.stderr.write(`  peers skipped: ${missing}\n`)
-      return { wrong: null, figures: {} }
-    }
+    const missing = size === 'small' ? 'peers have no small size' : missingPeers()
+    if (missing !== null) return { wrong: null, skipped: missing, figures: {} }
     const figures: Record<string, number> = {}
     for (const [name, prefix, flinkQuery] of [
       ['filter-sum', 'filterSum', 'filter-sum'],
@@ -83,24 +79,9 @@ export const peers: Benchmark = {
     const nexmark = await ours('nexmark')
     for (const [query, events] of Object.entries(NEXMARK_EVENTS)) {
       figures[`nexmark${query.toUpperCase()}CpuMicrosPerEvent`] = nexmark[`${query}CpuMicrosPerEvent`]
-      const line = await run(`${FOLDER}/nexmark/run`, [query, events, '1'])
+      const line = await run(`${PEERS}/nexmark/run`, [query, events, '1'])
       figures[`nexmark${query.toUpperCase()}FlinkCpuMicrosPerEvent`] = numberAt(line, 'secondHalf', 'cpuMicrosPerEvent')
     }
     return { wrong: null, figures }
   },
-}
-
-const whatIsMissing = (): string | null => {
-  if (!existsSync(FOLDER)) return `there is no folder ${FOLDER}`
-  for (const [command, argument] of [
-    ['java', '-version'],
-    ['mvn', '-version'],
-  ]) {
-    try {
-      execFileSync(command, [argument], { stdio: 'ignore' })
-    } catch {
-      return `${command} is not there`
-    }
-  }
-  return null
 }

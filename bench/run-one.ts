@@ -6,6 +6,7 @@ import { benchmarks } from './list.ts'
  */
 export interface RoundsMessage {
   readonly wrong: string | null
+  readonly skipped?: string
   readonly rounds: readonly Figures[]
 }
 
@@ -15,9 +16,11 @@ if (benchmark === undefined) throw new Error(`no benchmark ${name}`)
 
 const figures: Figures[] = []
 let wrong: string | null = null
-for (let round = -Number(warmups); round < Number(rounds) && wrong === null; round++) {
+let skipped: string | undefined
+for (let round = -Number(warmups); round < Number(rounds) && wrong === null && skipped === undefined; round++) {
   const outcome = await benchmark.run(size as Size)
   wrong = outcome.wrong
+  skipped = outcome.skipped
   if (round >= 0 || wrong !== null) figures.push(outcome.figures)
 }
-process.send?.({ wrong, rounds: figures } satisfies RoundsMessage, undefined, undefined, () => process.disconnect())
+process.send?.({ wrong, skipped, rounds: figures } satisfies RoundsMessage, undefined, undefined, () => process.disconnect())

@@ -1,5 +1,6 @@
 import { HISTOGRAM_BYTES, Histogram } from 'native-free-buffers'
 import type { Figures } from '../kit/benchmark.ts'
+import { latencyFigures } from '../kit/statistics.ts'
 import { runThreads } from '../kit/threads.ts'
 
 /**
@@ -14,5 +15,5 @@ export const measureFloor = async (millis: number): Promise<Figures> => {
   )
   const gaps = new Histogram()
   for (const buffer of buffers) gaps.merge(new Histogram(buffer))
-  return { floorP999Micros: gaps.percentile(0.999), floorMaxMicros: gaps.max }
+  return latencyFigures('floor', gaps.snapshot())
 }

@@ -4,6 +4,8 @@ export type Size = 'small' | 'full'
 /** What one round found. `wrong` says in a sentence what is wrong with the answer; null: it is right. */
 export interface Outcome {
   readonly wrong: string | null
+  /** Why nothing was measured, in a few words. */
+  readonly skipped?: string
   /** Figures by name; the unit and what kind of figure it is stand last: `roundTripP50Micros`, `smallRecordsPerSecond`. */
   readonly figures: Figures
 }
