@@ -126,8 +126,12 @@ export interface ObjectReader extends ReaderBase {
   readonly rows: 'objects'
   /** Appends up to `budget` row objects to `out`. Returns how many; 0 means nothing now. */
   poll(out: Record<string, unknown>[], budget: number): number
-  /** Called when rows may have come while the engine waits. */
-  onReady(wake: () => void): void
+  /**
+   * Given functions to call when rows have come by a call of the program's: `wake` has the engine poll. `runRow` has it process one row
+   * there and then, which must be the oldest that was not handed over and counts as handed over from before the call on; false if the
+   * engine is not free for it: then nothing has happened, and the row is to wait for `poll`.
+   */
+  onReady(wake: () => void, runRow: (row: Record<string, unknown>) => boolean): void
 }
 
 export type SourceReader = RecordReader | ObjectReader

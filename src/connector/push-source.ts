@@ -22,6 +22,8 @@ export class PushQueue extends RowQueue {
   /** False: full, closed or over. */
   push(row: Row): boolean {
     if (this.rows.length >= this.capacity || this.isClosed || this.isOver) return false
+    // A row with none before it need not wait in line.
+    if (this.rows.length === 0 && this.pass(row)) return true
     this.rows.push(row)
     this.wake()
     return true

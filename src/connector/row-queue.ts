@@ -19,6 +19,8 @@ export abstract class RowQueue {
   failure: { readonly error: unknown } | null = null
   /** Wakes the query, or in inline mode runs it. */
   wake: () => void = () => {}
+  /** Has the query process a row at once, past the queue. False: it must wait. Only for a row with none before it in the queue. */
+  pass: (row: Row) => boolean = refuse
   abstract readonly format: string
   isTaken = false
   wasOpened = false
@@ -43,6 +45,8 @@ export abstract class RowQueue {
   protected over(): void {}
 }
 
+const refuse = (): boolean => false
+
 export class QueueReader implements ObjectReader {
   readonly rows = 'objects'
   readonly #queue: RowQueue
@@ -50,6 +54,7 @@ export class QueueReader implements ObjectReader {
   #limit: number | null = null
   #isOpen = false
   #wake: () => void = () => {}
+  #runRow: (row: Row) => boolean = refuse
 
   constructor(queue: RowQueue, clock: () => number) {
     this.#queue = queue
@@ -125,23 +130,35 @@ export class QueueReader implements ObjectReader {
 
   committed(): void {}
 
-  onReady(wake: () => void): void {
+  onReady(wake: () => void, runRow: (row: Row) => boolean): void {
     this.#wake = wake
+    this.#runRow = runRow
   }
 
   close(): Ticket<void> {
     if (this.#isOpen) {
       this.#queue.isTaken = false
       this.#queue.wake = () => {}
+      this.#queue.pass = refuse
     }
     this.#isOpen = false
     return Ticket.of(undefined)
+  }
+
+  #pass(row: Row): boolean {
+    if (this.#limit !== null) return false
+    const queue = this.#queue
+    queue.readCount++
+    if (this.#runRow(row)) return true
+    queue.readCount--
+    return false
   }
 
   #take(start: SourceOffset | null): void {
     const queue = this.#queue
     queue.isTaken = true
     queue.wake = this.#wake
+    queue.pass = row => this.#pass(row)
     this.#isOpen = true
     // What a checkpoint counted in another process goes on being counted.
     queue.readCount = Math.max(queue.readCount, start?.['0'] ?? 0)

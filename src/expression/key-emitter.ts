@@ -5,12 +5,17 @@ import { scalarCode } from './convert.ts'
 import { isBytes, type KeyColumn, type KeyLayout, type KeyLeaf, type KeyShape, layoutKey } from './key-layout.ts'
 import type { Value } from './value.ts'
 
+/** Up to here a loop is faster than a call into the platform. */
+const SHORT_TEXT = 32
+
 /** Memory that keys are composed in; one per place in the code. */
 class KeyScratch {
   u8: Uint8Array
   i32: Int32Array
   f64: Float64Array
   i64: BigInt64Array
+  /** Where `composeText` ended. */
+  textEnd = 0
 
   constructor(bytes: number) {
     const buffer = new ArrayBuffer(Math.max(8, (bytes + 7) & ~7))
@@ -57,23 +62,94 @@ class KeyScratch {
   hash(length: number): number {
     return hashWords(this.i32, length >> 2)
   }
+
+  /**
+   * The whole of a key that is one string, in one pass: each word is hashed as it is written. Returns the hash; the length is in `textEnd`.
+   * `slot`: 0, or 8 behind null bits.
+   */
+  composeText(text: string, isNull: boolean, slot: 0 | 8): number {
+    const { length } = text
+    if (isNull || length > SHORT_TEXT) return this.#composeOther(text, isNull, slot)
+    const { i32 } = this
+    let at = slot >> 2
+    let h = 0
+    if (slot > 0) {
+      i32[0] = i32[1] = 0
+      h = NO_NULLS_HASH
+    }
+    i32[at] = slot + 8
+    i32[at + 1] = length
+    h = mixWord(mixWord(h, slot + 8), length)
+    at += 2
+    let units = 0
+    let i = 0
+    for (; i + 4 <= length; i += 4) {
+      const a = text.charCodeAt(i)
+      const b = text.charCodeAt(i + 1)
+      const c = text.charCodeAt(i + 2)
+      const d = text.charCodeAt(i + 3)
+      units |= a | b | c | d
+      const word = a | (b << 8) | (c << 16) | (d << 24)
+      i32[at++] = word
+      h = mixWord(h, word)
+    }
+    if (i < length) {
+      let word = 0
+      for (let shift = 0; i < length; i++, shift += 8) {
+        const unit = text.charCodeAt(i)
+        units |= unit
+        word |= unit << shift
+      }
+      i32[at++] = word
+      h = mixWord(h, word)
+    }
+    if (units >= 0x80) return this.#composeOther(text, false, slot)
+    if ((at & 1) !== 0) {
+      i32[at++] = 0
+      h = mixWord(h, 0)
+    }
+    this.textEnd = at << 2
+    return finishHash(h, at)
+  }
+
+  /** The same for null, and for strings that are long or not ASCII. */
+  #composeOther(text: string, isNull: boolean, slot: number): number {
+    const from = slot + 8
+    this.reserve(from + 8 + 3 * text.length)
+    const at = slot >> 2
+    if (slot > 0) {
+      this.i32[0] = isNull ? 1 : 0
+      this.i32[1] = 0
+    }
+    const end = isNull ? from : this.appendText(text, from)
+    this.i32[at] = isNull ? 0 : from
+    this.i32[at + 1] = end - from
+    this.textEnd = this.pad(end)
+    return this.hash(this.textEnd)
+  }
+}
+
+const mixWord = (hash: number, word: number): number => {
+  const k = Math.imul(word, 0xcc9e2d51)
+  const h = hash ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593)
+  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0
 }
 
 /** MurmurHash3 over int32 words. The same everywhere and always: hashes are kept in checkpoints. */
 export const hashWords = (words: Int32Array, count: number): number => {
   let h = 0
-  for (let i = 0; i < count; i++) {
-    let k = Math.imul(words[i], 0xcc9e2d51)
-    k = (k << 15) | (k >>> 17)
-    h ^= Math.imul(k, 0x1b873593)
-    h = (h << 13) | (h >>> 19)
-    h = (Math.imul(h, 5) + 0xe6546b64) | 0
-  }
-  h ^= count << 2
+  for (let i = 0; i < count; i++) h = mixWord(h, words[i])
+  return finishHash(h, count)
+}
+
+const finishHash = (hash: number, count: number): number => {
+  let h = hash ^ (count << 2)
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return h ^ (h >>> 16)
 }
+
+const NO_NULLS_HASH = mixWord(mixWord(0, 0), 0)
 
 /** Where a key is found. `fixedBytes` is its length when that is known; `length` says it always. */
 interface KeyPlace {
@@ -124,11 +200,18 @@ export const emitKeyWords = (
   zeros: 'canonical' | 'exact' = 'canonical',
 ): KeyInWords => {
   const layout = layoutKey(columns)
-  const scratch = new KeyScratch(layout.fixedBytes)
+  const scratch = new KeyScratch(layout.fixedBytes + SHORT_TEXT)
   const k = cg.constant(scratch, 'key')
   const leaves: LeafValue[] = []
   for (const [i, shape] of layout.columns.entries()) flatten(shape, values[i], 'false', leaves)
   const strings = leaves.filter(({ leaf }) => isBytes(leaf.type))
+  const place = { views: k, buffer: `${k}.u8` }
+  const only = leaves.length === 1 ? leaves[0].value : null
+  if (only?.form === 'text') {
+    const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
+    cg.line(`const ${hash} = ${k}.composeText(${only.code}, ${only.isNull}, ${layout.nullWords === 0 ? 0 : 8}), ${length} = ${k}.textEnd`)
+    return { ...place, length, fixedBytes: null, words: [], telling: [], emitBytes: () => {}, emitHash: () => hash }
+  }
   const end = cg.fresh('end')
   if (strings.length > 0) {
     cg.line(`let ${end} = ${layout.fixedBytes}`)
@@ -157,7 +240,6 @@ export const emitKeyWords = (
     cg.line(`${i32}[${slot}] = ${end}; ${end} = ${appendCode(k, value, end)}; ${i32}[${slot + 1}] = ${end} - ${i32}[${slot}]`)
     if (guarded) cg.close()
   }
-  const place = { views: k, buffer: `${k}.u8` }
   if (strings.length > 0) {
     const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
     cg.line(`const ${length} = ${k}.pad(${end}), ${hash} = ${k}.hash(${length})`)

@@ -16,7 +16,7 @@ import type { HostSpec } from './task-spec.ts'
 type Report = (report: TaskReport) => void
 
 /** What its tasks' sources and sinks call. */
-type Hooks = Pick<TaskEnvironment, 'wake' | 'runNow' | 'runSlice'>
+type Hooks = Pick<TaskEnvironment, 'wake' | 'runNow' | 'runRow' | 'runSlice'>
 
 /**
  * The tasks of one host, built on this thread. `timed`: some task must be asked by the clock whether it has rows. Throws EngineErrors for
@@ -54,6 +54,7 @@ export const buildEventLoopHost = (spec: HostSpec, report: Report, clock: Clock 
   const { tasks, bell, timed } = buildTasks(spec, report, clock, {
     wake: () => host?.wake(),
     runNow: () => host?.runNow(),
+    runRow: row => host?.runRow(row) ?? false,
     runSlice: () => host?.runSlice(),
   })
   host = new EventLoopHost(tasks, { idle: spec.idle, bell, timed })
@@ -65,6 +66,7 @@ export const buildBlockingHost = (spec: HostSpec, report: Report, receive: (task
   const { tasks, bell, timed } = buildTasks(spec, report, systemClock(spec.clockBase), {
     wake: () => {},
     runNow: () => {},
+    runRow: () => false,
     runSlice: () => {},
   })
   return new BlockingHost(tasks, { idle: spec.idle, bell, timed, receive: () => receive(tasks) })

@@ -29,6 +29,8 @@ export interface TaskEnvironment {
   readonly wake: () => void
   /** Runs this thread's tasks at once: given to sources whose rows this very thread hands over. */
   readonly runNow: () => void
+  /** Runs one row of such a source's, past its queue; false if that cannot be now. */
+  readonly runRow: (row: Record<string, unknown>) => boolean
   /** Runs them for a moment. */
   readonly runSlice: () => void
   /** Fills the task's stores from a checkpoint, before the first step. Blocks. */
@@ -136,7 +138,7 @@ const build = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment, ope
     opened.push(reader)
     // A source that cannot tell when it has rows must be asked.
     if (reader.onReady === undefined) timed = true
-    else if (reader.rows === 'objects') reader.onReady(environment.runNow)
+    else if (reader.rows === 'objects') reader.onReady(environment.runNow, environment.runRow)
     else reader.onReady(environment.wake, environment.runSlice)
     opening.push(reader.open(start))
     input = new SourceInput(reader, reader.rows === 'records' ? inputLayout : null, environment.clock, state)

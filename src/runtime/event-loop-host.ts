@@ -24,6 +24,7 @@ export interface HostOptions {
  */
 export class EventLoopHost {
   readonly tasks: readonly Task[]
+  readonly #only: Task | null
   readonly #options: HostOptions
   readonly #idle: IdleStrategy
   #resolve: () => void = () => {}
@@ -34,6 +35,7 @@ export class EventLoopHost {
 
   constructor(tasks: readonly Task[], options: HostOptions) {
     this.tasks = tasks
+    this.#only = tasks.length === 1 ? tasks[0] : null
     this.#options = options
     this.#idle = new IdleStrategy(options.idle, ADAPTIVE_TURNS)
   }
@@ -64,9 +66,23 @@ export class EventLoopHost {
   readonly runNow = (): void => {
     if (this.#stopped || this.#isStepping) return
     // Where there is but one task, what it has not done is known without a second look.
-    const only = this.tasks.length === 1 ? this.tasks[0] : null
+    const only = this.#only
     for (let round = 0; round < MOST_ROUNDS; round++) if (!this.#stepAll() || only?.hasMore === false) return
     this.wake()
+  }
+
+  /**
+   * Runs one row through the only task, if it has nothing else to do; what comes of that (rows that callbacks pushed, a watermark) as
+   * `runNow` does. False: the row was not taken, from inside a task above all, as the loop that runs the task goes on.
+   */
+  readonly runRow = (row: Record<string, unknown>): boolean => {
+    const only = this.#only
+    if (only === null || this.#stopped || this.#isStepping) return false
+    this.#isStepping = true
+    const taken = only.runRow(row)
+    this.#isStepping = false
+    if (taken && only.hasMore) this.runNow()
+    return taken
   }
 
   /**

@@ -36,7 +36,8 @@ export class LatencyMeter {
   /** Called after each burst: what the chain has put out since the last call has now been handed to the sink. */
   burst(): void {
     const { registers } = this.#state
-    if (registers[RUN_COUNT] > 0) this.#closeRun()
+    // A run without arrival has no latency to note: it goes on until a row with one ends it.
+    if (registers[RUN_COUNT] > 0 && registers[RUN_START] !== 0) this.#closeRun()
     if (this.#fresh === this.#tail) return
     let now = 0
     for (; this.#fresh !== this.#tail; this.#fresh = (this.#fresh + 1) & (this.#ends.length - 1)) {
@@ -50,7 +51,7 @@ export class LatencyMeter {
   }
 
   /** Rows below `acknowledged` are done. The clock is read only if some are. */
-  settle(_offered: number, acknowledged: number): void {
+  settle(acknowledged: number): void {
     this.#acknowledged = acknowledged
     this.#settleAt(0)
   }

@@ -158,12 +158,15 @@ export class RingsInput implements TaskInput {
  */
 const SINGLES_MEASURED = 8
 
+const NO_ROW: Record<string, unknown> = {}
+
 /** A source, read under the coordinator's commands. */
 export class SourceInput implements TaskInput {
   readonly reader: SourceReader
   readonly #buffer: RecordBuffer | null
   readonly #rows: Record<string, unknown>[] = []
   #nextRow = 0
+  readonly #single: Record<string, unknown>[] = [NO_ROW]
   /** Rows that came one by one since the source last had none. */
   #singles = 0
   readonly #commands: TaskCommand[] = []
@@ -261,14 +264,29 @@ export class SourceInput implements TaskInput {
       this.#singles = 0
       return 0
     }
-    if (n === 1 && ++this.#singles > SINGLES_MEASURED && this.#singles % SINGLES_MEASURED !== 0) {
-      this.#state.arriveUnmeasured()
-    } else {
-      const arrival = reader.arrivalMicros()
-      this.#state.arrive(arrival === 0 ? this.#clock() : arrival)
-    }
+    this.#arrived(reader, n)
     this.#runObjects(chain)
     return n
+  }
+
+  /** One row of an epoch in real time, past the reader and the rows that it handed over, of which there are none. False: not taken. */
+  runRow(chain: CompiledChain, row: Record<string, unknown>): boolean {
+    const { reader } = this
+    if (reader.rows !== 'objects' || this.#policy?.mode !== 'realTime' || this.#commands.length > 0 || this.#rows.length > 0) return false
+    this.#arrived(reader, 1)
+    this.#single[0] = row
+    chain.runObjects(this.#single, 0, 1)
+    this.#single[0] = NO_ROW
+    return true
+  }
+
+  #arrived(reader: ObjectReader, rows: number): void {
+    if (rows === 1 && ++this.#singles > SINGLES_MEASURED && this.#singles % SINGLES_MEASURED !== 0) {
+      this.#state.arriveUnmeasured()
+      return
+    }
+    const arrival = reader.arrivalMicros()
+    this.#state.arrive(arrival === 0 ? this.#clock() : arrival)
   }
 
   #runObjects(chain: CompiledChain): number {

@@ -90,7 +90,7 @@ abstract class SinkOutput<S extends RecordWriterSink | ObjectWriterSink> impleme
     if (this.waiting) this.offerAll()
     const moved = this.sink.step()
     this.state.outputFull = this.waiting
-    this.meter.settle(this.sink.offeredCount(), this.sink.acknowledgedCount())
+    this.meter.settle(this.sink.acknowledgedCount())
     return moved
   }
 

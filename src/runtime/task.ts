@@ -147,11 +147,31 @@ export class Task implements InputEvents {
     try {
       return this.#step()
     } catch (error) {
-      this.#failed = true
-      this.#isDone = true
-      this.#parts.report({ kind: 'failed', task: this.id, error: errorToWire(error) })
+      this.#fail(error)
       return 'done'
     }
+  }
+
+  /**
+   * Does for one row of its source what `step` would, if there is nothing else that a step would do. False: there is, and the row was not
+   * taken. What follows from the row is left to steps.
+   */
+  runRow(row: Record<string, unknown>): boolean {
+    if (!this.#isOpen || this.#isDone || this.#work.length > 0 || this.isWaiting) return false
+    const { input, chain } = this.#parts
+    try {
+      if (!(input instanceof SourceInput) || !input.runRow(chain, row)) return false
+      this.#afterBurst()
+    } catch (error) {
+      this.#fail(error)
+    }
+    return true
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true
+    this.#isDone = true
+    this.#parts.report({ kind: 'failed', task: this.id, error: errorToWire(error) })
   }
 
   /** Gives up at once: releases source and sink. */

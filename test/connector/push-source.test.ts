@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { sum, Trigger, udf } from '../../src/index.ts'
 import { codeOf, intoList, masters, triggers, until, withSession } from '../support/masters.ts'
 import { within } from '../support/within.ts'
 
@@ -166,6 +167,111 @@ test('inline, a row has gone through when push returns, and a callback may push'
     await until(() => seen.length > 0)
     stream.push({ n: 3 })
     expect(seen).toEqual([0, 3, 2, 1, 0])
+  })
+})
+
+const groups = 'key STRING NOT NULL, n BIGINT NOT NULL'
+
+test('inline, rows that a callback pushes come after the row at hand, and are through when the first push returns', async () => {
+  await withSession('inline', async session => {
+    const stream = session.pushStream(groups)
+    const seen: unknown[] = []
+    const query = await stream
+      .toDF()
+      .groupBy('key')
+      .agg(sum('n').alias('total'))
+      .writeStream.outputMode('update')
+      .trigger(Trigger.realTime('1 hour'))
+      .foreach(({ key, total }) => {
+        seen.push(`${key} ${total}`)
+        if (key !== 'a') return
+        for (const next of ['b', 'c', 'b']) expect(stream.push({ key: next, n: total })).toBe(true)
+        // They wait until this call is over.
+        expect(seen.at(-1)).toBe(`a ${total}`)
+      })
+      .start()
+    await within(query.processAllAvailable(), () => query.status.message)
+    for (const n of [1, 2]) {
+      stream.push({ key: 'a', n })
+      expect(stream.size).toBe(0)
+    }
+    expect(seen).toEqual(['a 1', 'b 1', 'c 1', 'b 2', 'a 3', 'b 5', 'c 4', 'b 8'])
+    await within(query.processAllAvailable(), () => query.status.message)
+    expect(query.recentProgress.reduce((all, { numInputRows }) => all + numInputRows, 0)).toBe(8)
+    expect(query.recentProgress.at(-1)?.sources[0].endOffset).toEqual({ 0: 8 })
+  })
+})
+
+test('inline, a row that a user function pushes comes after the row at hand', async () => {
+  await withSession('inline', async session => {
+    const stream = session.pushStream(SCHEMA)
+    // A function may use nothing from around it but what every thread has.
+    const reachable = globalThis as { pushNext?: (n: number) => boolean }
+    reachable.pushNext = n => n > 3 || stream.push({ n })
+    const twice = udf((n: bigint | number) => {
+      ;(globalThis as { pushNext?: (n: number) => boolean }).pushNext?.(Number(n) + 1)
+      return Number(n) * 2
+    }, 'bigint')
+    const { query, rows } = await intoList(stream.toDF().select(twice('n').alias('n')), Trigger.realTime('1 hour'))
+    await within(query.processAllAvailable(), () => query.status.message)
+    stream.push({ n: 0 })
+    delete reachable.pushNext
+    expect(rows).toEqual([0, 2, 4, 6].map(n => ({ n })))
+  })
+})
+
+test.each(['at once', 'from the queue'])('inline, a callback that throws ends the query, and no row comes after it: %s', async way => {
+  await withSession('inline', async session => {
+    const stream = session.pushStream(SCHEMA)
+    const seen: unknown[] = []
+    const query = await stream
+      .toDF()
+      .writeStream.trigger(Trigger.realTime('1 hour'))
+      .foreach(({ n }) => {
+        seen.push(n)
+        if (n === 0 && way === 'from the queue') for (const row of numbers(3, 1)) stream.push(row)
+        if (n === 2) throw new Error('no twos')
+      })
+      .start()
+    await within(query.processAllAvailable(), () => query.status.message)
+    // The error is the query's, not the caller's.
+    for (const row of numbers(way === 'at once' ? 5 : 1)) stream.push(row)
+    expect(seen).toEqual([0, 1, 2])
+    await expect(within(query.awaitTermination(), () => query.status.message)).rejects.toMatchObject({ code: 'FOREACH_FAILED' })
+    expect(seen).toEqual([0, 1, 2])
+    expect(stream.push({ n: 9 })).toBe(false)
+  })
+})
+
+test('inline, rows pushed without a pause come once and in order while epochs and triggers change', async () => {
+  await withSession('inline', async session => {
+    const stream = session.pushStream(SCHEMA)
+    const { query, rows } = await intoList(stream.toDF(), Trigger.realTime(10))
+    let pushed = 0
+    for (let round = 0; round < 60; round++) {
+      if (round % 20 === 10) await query.setTrigger(Trigger.processingTime(10))
+      if (round % 20 === 0) await query.setTrigger(Trigger.realTime(10))
+      for (const row of numbers(50, pushed)) expect(stream.push(row)).toBe(true)
+      pushed += 50
+      await new Promise(resolve => setTimeout(resolve, round % 3))
+    }
+    await within(query.stop(), () => query.status.message)
+    expect(rows).toEqual(numbers(pushed))
+    const { recentProgress } = query
+    expect(recentProgress.reduce((all, { numInputRows }) => all + numInputRows, 0)).toBe(pushed)
+    expect(recentProgress.reduce((all, { sink }) => all + sink.numOutputRows, 0)).toBe(pushed)
+  })
+})
+
+test('inline, one row in eight that came without a pause is measured, and the others do not count', async () => {
+  await withSession('inline', async session => {
+    const stream = session.pushStream(SCHEMA)
+    const { query } = await intoList(stream.toDF(), Trigger.realTime('1 hour'))
+    await within(query.processAllAvailable(), () => query.status.message)
+    for (const row of numbers(80)) stream.push(row)
+    // The first eight, and then each eighth.
+    expect(query.latencies?.processingLatencyMs.count).toBe(8 + 9)
+    expect(query.latencies?.e2eLatencyMs.count).toBe(8 + 9)
   })
 })
 

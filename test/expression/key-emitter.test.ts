@@ -105,6 +105,21 @@ describe('canonical keys', () => {
     expect(make({ k: bits[0] }).bytes).toEqual(Uint8Array.from([0, 0, 0, 0, 0, 0, 0xf8, 0x7f]))
   })
 
+  test.each([false, true])('a key of one string is the same from an object and from a record, nullable %s', nullable => {
+    const schema = single({ kind: 'string' }, nullable)
+    const [ofObject, ofRecord] = [keyOfObject(schema), keyOfRecord(schema)]
+    const texts = Array.from({ length: 70 }, (_, length) => 'abcdefghij'.repeat(7).slice(0, length))
+    const odd = ['\x7f', '\x80', 'ü', 'ſ', '€', '😀', '\ud800'].flatMap(sign =>
+      [0, 1, 2, 3, 4, 7, 28, 31, 32].flatMap(before => ['', 'abcde'].map(after => texts[before] + sign + after)),
+    )
+    // Long and short ones in turn, so that what one leaves behind is in the way of the next.
+    for (const k of [...texts, ...odd, ...texts.toReversed(), ...(nullable ? [null, 'a', null] : [])]) {
+      const key = ofObject({ k })
+      expect(key).toEqual(ofRecord({ k }))
+      expect(key.hash).toBe(hashWords(new Int32Array(key.bytes.buffer), key.bytes.length >> 2))
+    }
+  })
+
   test('a key of one number that is never null takes eight bytes', () => {
     for (const type of [{ kind: 'integer' }, { kind: 'long' }, { kind: 'double' }, { kind: 'timestamp' }] as const) {
       expect(keyOfObject(single(type))({ k: 1 }).bytes.length).toBe(8)

@@ -133,6 +133,6 @@ test('what nothing in this process led to has no latency', () => {
   }
   putOut(0, 5)
   putOut(1e15 - 30, 2)
-  meter.settle(7, 7)
+  meter.settle(7)
   for (const histogram of [meter.processing, meter.endToEnd]) expect(histogram.snapshot()).toMatchObject({ count: 2, max: 30 })
 })

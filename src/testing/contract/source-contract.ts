@@ -196,7 +196,7 @@ class SourceCheck {
     hold(source.rows === this.#kind, `describe() says ${this.#kind}, the reader has ${source.rows}`)
     const layout = structType(columns.map(ordinal => this.#schema.fields[ordinal]))
     const reader = new Reader(source, layout, this.#patience, () => 1 + this.#below(100))
-    if (source.rows === 'objects') source.onReady(nothing)
+    if (source.rows === 'objects') source.onReady(nothing, () => false)
     else source.onReady?.(nothing, nothing)
     await this.#patience.settle(source.open(start), 'open()')
     return reader
