@@ -85,7 +85,7 @@ export const prepareQuery = async (options: QueryOptions): Promise<PreparedQuery
       op =>
         // What is complete says everything again each time, and lets go of nothing.
         (op.kind === 'aggregate' && op.eventTimeKey !== null && outputMode !== 'complete') ||
-        (op.kind === 'deduplicate' && (op.eventTimeKey !== null || op.expiry !== null)) ||
+        (op.kind === 'deduplicate' && op.time !== null) ||
         (op.kind === 'streamJoin' && (op.timeKey !== null || op.left.bounds.length + op.right.bounds.length > 0)),
     ),
     functions: functionsOf(physical),

@@ -14,14 +14,18 @@ export interface DeduplicateSpec {
   readonly operatorId: number
   readonly keys: readonly Bound[]
   readonly eventTimeKey: number | null
-  readonly expiry: { readonly time: Bound; readonly delayMicros: number } | null
+  readonly time: Bound | null
+  readonly expiry: { readonly delayMicros: number } | null
   /** True: of each epoch's rows alone, which are a whole result below. */
   readonly perEpoch: boolean
 }
 
 const EXPIRY_BYTES = 8
 
-/** Lets the first row of each key pass. A key is remembered for ever, until its event time has passed, or until its expiry. */
+/**
+ * Lets the first row of each key pass. A key is remembered for ever, until its event time has passed, or until its expiry. Late rows are
+ * dropped, whether event time is among the keys or not. A row without event time is never late; its expiry counts from 1970, as Spark's.
+ */
 export class Deduplicate implements StatefulOperator {
   readonly operatorId: number
   readonly name: string = 'deduplicate'
@@ -47,19 +51,15 @@ export class Deduplicate implements StatefulOperator {
 
   emitRow(c: OpContext, row: RowAccessor, skip: string, burst: BurstLocals, next: Consumer): void {
     const { cg } = c
-    const { expiry, eventTimeKey, keys } = this.#spec
+    const { time, expiry, eventTimeKey, keys } = this.#spec
     const store = cg.constant(this.store)
     const { values, key } = emitKeys(c, keys, row)
     let end = endMillis(values, eventTimeKey)
-    if (expiry !== null) {
-      const time = compileExpression(cg, expiry.time, row, c.compile)
-      if (time.isNull !== 'false') cg.line(`if (${time.isNull}) ${skip}`)
-      const millis = cg.fresh('ms')
-      cg.line(`const ${millis} = Math.ceil(${eventTimeMicros(time)} / 1000)`)
-      cg.line(`if (${millis} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
-      end = `${millis} + ${expiry.delayMicros / 1000}`
-    } else if (eventTimeKey !== null) {
-      cg.line(`if (${end} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
+    if (time !== null) {
+      const { isNull, millis } = emitTime(c, time, row)
+      const isTimed = isNull === 'false' ? '' : `!${isNull} && `
+      cg.line(`if (${isTimed}${millis} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
+      if (expiry !== null) end = `${isNull === 'false' ? millis : `(${isNull} ? 0 : ${millis})`} + ${expiry.delayMicros / 1000}`
     }
     const insert = (hash: string): string => `${store}.insert(${hash}, ${key.buffer}, 0, ${key.length}, ${end})`
     const { entry, isNew } = emitLookup(c, this.store, key, burst, insert)
@@ -113,4 +113,12 @@ export class Deduplicate implements StatefulOperator {
     }
     return true
   }
+}
+
+/** The event time of a row: the first millisecond at or after it. */
+const emitTime = (c: OpContext, time: Bound, row: RowAccessor): { isNull: string; millis: string } => {
+  const value = compileExpression(c.cg, time, row, c.compile)
+  const millis = c.cg.fresh('ms')
+  c.cg.line(`const ${millis} = Math.ceil(${eventTimeMicros(value)} / 1000)`)
+  return { isNull: value.isNull, millis }
 }

@@ -35,7 +35,7 @@ export class MarkDistinct extends Deduplicate {
     const present = spec.values.map((value): Bound => ({ ...value, nullable: false }))
     // In complete mode groups are kept for ever.
     const eventTimeKey = isComplete ? null : spec.eventTimeKey
-    super({ ...spec, keys: [...spec.keys, ...present], eventTimeKey, expiry: null }, HOME_BYTES)
+    super({ ...spec, keys: [...spec.keys, ...present], eventTimeKey, time: null, expiry: null }, HOME_BYTES)
     this.#spec = { ...spec, eventTimeKey }
     this.#present = present
   }

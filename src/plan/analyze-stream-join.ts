@@ -72,7 +72,8 @@ export const analyzeStreamJoin = (left: Analyzed, right: Analyzed, type: JoinTyp
   const sides = { left: sideOf('left'), right: sideOf('right') }
   const evicts = (name: SideName): boolean => timeKey >= 0 || sides[name].bounds.length > 0
   for (const name of ['left', 'right'] as const) {
-    if (!sides[name].keepsUnmatched || evicts(name)) continue
+    // Spark takes a full outer join of which one side alone becomes final; unmatched rows of the other are kept.
+    if (!sides[name].keepsUnmatched || evicts(name) || (joinType === 'fullOuter' && (evicts('left') || evicts('right')))) continue
     throw new EngineError('MISSING_WATERMARK', {
       operation:
         `a ${type} join of two streams needs an equality or a span of event times in its condition, ` +

@@ -1,5 +1,5 @@
 import { EngineError } from '../base/errors.ts'
-import type { Bound, Expression } from '../expression/expression.ts'
+import type { Expression } from '../expression/expression.ts'
 import { castTo } from '../expression/functions.ts'
 import { outputName, resolveExpression } from '../expression/resolve.ts'
 import { commonType } from '../expression/type-rules.ts'
@@ -140,12 +140,12 @@ const analyzeDeduplicate = (child: Analyzed, columns: readonly string[] | null, 
   const { schema } = child.plan
   const keys = (columns ?? schema.fields.map(f => `\`${f.name}\``)).map(name => resolveExpression({ kind: 'column', name }, schema))
   const eventKey = keys.findIndex(key => key.kind === 'input' && child.eventTime.has(key.ordinal))
-  let expiry: { time: Bound; delayMicros: number } | null = null
+  const ordinal = Math.min(...child.eventTime)
+  const isTimed = child.streaming && child.eventTime.size > 0
+  let expiry: { delayMicros: number } | null = null
   if (withinWatermark && child.streaming) {
-    const [ordinal] = child.eventTime
-    if (ordinal === undefined || child.delayMicros === null)
-      throw new EngineError('MISSING_WATERMARK', { operation: 'dropDuplicatesWithinWatermark' })
-    expiry = { time: inputOf(schema.fields[ordinal], ordinal), delayMicros: child.delayMicros }
+    if (!isTimed || child.delayMicros === null) throw new EngineError('MISSING_WATERMARK', { operation: 'dropDuplicatesWithinWatermark' })
+    expiry = { delayMicros: child.delayMicros }
   }
   return {
     ...child,
@@ -154,6 +154,7 @@ const analyzeDeduplicate = (child: Analyzed, columns: readonly string[] | null, 
       child: child.plan,
       keys,
       eventTimeKey: child.streaming && expiry === null && eventKey >= 0 ? eventKey : null,
+      time: isTimed ? (eventKey >= 0 ? keys[eventKey] : inputOf(schema.fields[ordinal], ordinal)) : null,
       expiry,
       schema,
     },

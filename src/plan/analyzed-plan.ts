@@ -96,8 +96,10 @@ export type AnalyzedPlan =
       readonly keys: readonly Bound[]
       /** Which key is event time; null when keys are kept for ever or withinWatermark. */
       readonly eventTimeKey: number | null
-      /** dropDuplicatesWithinWatermark: the event-time column of the row, and how long a key is remembered after it. */
-      readonly expiry: { readonly time: Bound; readonly delayMicros: number } | null
+      /** The row's event time, by which it is late; null without a watermark. */
+      readonly time: Bound | null
+      /** dropDuplicatesWithinWatermark: how long a key is remembered after the event time. */
+      readonly expiry: { readonly delayMicros: number } | null
       readonly schema: StructType
     }
   | {

@@ -203,10 +203,14 @@ const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
       }
     }
     case 'deduplicate': {
-      const child = prune(plan.child, union(needed, plan.keys.flatMap(inputsOf), plan.expiry === null ? [] : inputsOf(plan.expiry.time)))
+      const read = union(needed, plan.keys.flatMap(inputsOf))
+      // As in Spark, a row is late for those who look at its time: where nobody does, the column goes, and no row is dropped.
+      const times = plan.time === null ? [] : inputsOf(plan.time)
+      const isTimed = plan.expiry !== null || times.some(i => read.includes(i))
+      const child = prune(plan.child, isTimed ? union(read, times) : read)
       const move = (e: Bound): Bound => mapInputs(e, i => child.place[i])
-      const expiry = plan.expiry === null ? null : { ...plan.expiry, time: move(plan.expiry.time) }
-      return { plan: { ...plan, child: child.plan, keys: plan.keys.map(move), expiry, schema: child.plan.schema }, place: child.place }
+      const time = plan.time === null || !isTimed ? null : move(plan.time)
+      return { plan: { ...plan, child: child.plan, keys: plan.keys.map(move), time, schema: child.plan.schema }, place: child.place }
     }
     case 'tableJoin': {
       const streamWidth = plan.child.schema.fields.length

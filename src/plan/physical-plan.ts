@@ -207,7 +207,7 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
         const { child, ...op } = node
         const perEpoch = isWhole(child)
         // What is forgotten with the epoch needs no time to be forgotten at; and nothing is late in complete mode.
-        const forgets = perEpoch ? { eventTimeKey: null, expiry: null } : {}
+        const forgets = perEpoch ? { eventTimeKey: null, time: null, expiry: null } : {}
         const place = keyed(build(child), node.keys)
         return put(place, { ...op, ...forgets, operatorId: operatorId++, lagMillis: watermarkLag(child), perEpoch })
       }

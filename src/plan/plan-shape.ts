@@ -74,7 +74,7 @@ export class Shapes {
       case 'sort':
         return passing(node.by.map(({ value: by, ascending, nullsFirst }) => `${value(by)} ${ascending} ${nullsFirst}`).join())
       case 'deduplicate':
-        return passing(values(node.keys), node.eventTimeKey, value(node.expiry?.time ?? null), node.expiry?.delayMicros)
+        return passing(values(node.keys), node.eventTimeKey, value(node.time), node.expiry?.delayMicros)
       case 'expandWindow':
         return longer(value(node.time), node.sizeMicros, node.slideMicros, node.startMicros)
       case 'markDistinct':

@@ -198,8 +198,8 @@ class Sharing {
           case 'limit':
             return { plan: { ...node, ...below }, places }
           case 'deduplicate': {
-            const expiry = node.expiry === null ? null : { ...node.expiry, time: move(node.expiry.time) }
-            return { plan: { ...node, ...below, keys: node.keys.map(move), expiry }, places }
+            const time = node.time === null ? null : move(node.time)
+            return { plan: { ...node, ...below, keys: node.keys.map(move), time }, places }
           }
           case 'expandWindow':
             return { plan: { ...node, ...longer, time: move(node.time) }, places: longerPlaces }
