@@ -186,8 +186,7 @@ const table = {
   SOURCE_FAILED: { fate: 'user', message: 'The source {source} failed: {reason}.' },
   SOURCE_TAKEN: {
     fate: 'user',
-    message:
-      'The rows of this {source} source can be read once, and another query, or another part of this one, reads or has read them. Make another.',
+    message: 'The rows of this {source} source can be read once, and another query reads or has read them. Make another.',
   },
   STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows.' },
   UDF_FAILED: { fate: 'user', message: 'User function {name} threw: {reason}.' },

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { count } from '../../src/index.ts'
+import { col, count, max, window } from '../../src/index.ts'
 import { withSession } from '../support/masters.ts'
 
 // Goal: `query.explain()` says of everything that a query occupies where it is. Method: the text, with and without checkpoint and workers.
@@ -27,4 +27,48 @@ test('explain names the thread that writes checkpoints', async () => {
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
+})
+
+test('explain shows which part is run once, and where its rows go', async () => {
+  await withSession('local[2]', async session => {
+    const stream = session.memoryStream('id INT, at TIMESTAMP, v INT').toDF().withWatermark('at', '1 second')
+    const totals = stream.groupBy('id', window('at', '10 seconds')).agg(count('*').alias('n'))
+    const most = totals.groupBy(col('window').alias('w')).agg(max('n').alias('most'))
+    const text = await totals
+      .join(
+        most,
+        col('window')
+          .equalTo(col('w'))
+          .and(col('n').equalTo(col('most'))),
+      )
+      .select('id', 'n')
+      .explain()
+    expect(text.split('\n').slice(0, 25).join('\n')).toMatchInlineSnapshot(`
+      "== Physical Plan ==
+      Stage 0: 1 task on worker 1
+         from stage 0r
+         EventTimeWatermark at#1, delay 1000 ms
+         Window at#1, size 10000 ms, slide 10000 ms, start 0 ms
+         to stage 1 by hash of id#0, _window#2
+
+      Stage 1: 2 tasks on worker 2, worker 1
+         from stage 0
+         Aggregate [id#0, _window#2] [count(*)], evicted by key 1
+         Reused, 2 ways:
+            Project [0 as _side, window#1 as _key0:window, _aggregate0#2 as _key1:n, id#0 as id, window#1 as window, _aggregate0#2 as n, null as w]
+            to stage 3 by hash of _key0:window#1, _key1:n#2
+            Project [window#1 as window, _aggregate0#2 as n]
+            to stage 2 by hash of window#0
+
+      Stage 2: 2 tasks on worker 1, worker 2
+         from stage 1
+         Aggregate [window#0] [max(n#1)], evicted by key 0
+         Project [1 as _side, w#0 as _key0:window, _aggregate0#1 as _key1:n, null as id, null as window, null as n, w#0 as w]
+         to stage 3 by hash of _key0:window#1, _key1:n#2
+
+      Stage 3: 2 tasks on worker 2, worker 1
+         from stage 1 and stage 2
+         StreamJoin inner [_key0:window#1, _key1:n#2], left kept until the watermark reaches _key0:window#1, right kept until the watermark reaches _key0:window#1"
+    `)
+  })
 })

@@ -246,3 +246,60 @@ test.each(seeds(7))('a part that is used again is run once, seed %i', async seed
     rmSync(checkpoint, { recursive: true, force: true })
   }
 })
+
+/** Five rows fill a ring. */
+const LARGE = 200_000
+
+test.each(['inline', 'local[1]', 'local[2]'])('rows of which few fit in a ring go both ways without a deadlock, %s', async master => {
+  await using session = WalkwaySession.builder().master(master).create()
+  const stream = session.memoryStream('id INT, text STRING')
+  const rows = stream.toDF()
+  const [left, right] = ['l', 'r'].map(side => rows.select(col('id').alias(`${side}Id`), col('text').alias(`${side}Text`)))
+  const totals = right.groupBy('rId', 'rText').agg(count('*').alias('n'))
+  const joined = left.join(right, col('lId').equalTo(col('rId'))).select('lId', 'lText', 'rText')
+  const found: Row[] = []
+  const first = joined.writeStream.trigger(Trigger.availableNow()).foreach(row => {
+    found.push({ id: row.lId, same: row.lText === row.rText, length: String(row.lText).length })
+  })
+  for (let id = 0; id < 60; id++) stream.addData([{ id, text: String(id % 10).repeat(LARGE) }])
+  const query = await first.start()
+  await within(query.awaitTermination(), () => JSON.stringify(query.status))
+  expect(found.sort((a, b) => Number(a.id) - Number(b.id))).toEqual(
+    Array.from({ length: 60 }, (_, id) => ({ id, same: true, length: LARGE })),
+  )
+  // One way is a stage longer than the other, and epochs end all the time.
+  let [once, counted] = [0, 0]
+  const both = await rows
+    .select('id', lit(0).alias('n'))
+    .union(totals.select('rId', 'n'))
+    .writeStream.outputMode('update')
+    .trigger(Trigger.realTime(10))
+    .foreach(({ n }) => {
+      if (n === 0) once++
+      else counted++
+    })
+    .start()
+  await within(both.processAllAvailable(), () => JSON.stringify(both.status))
+  await both.stop()
+  expect([once, counted]).toEqual([60, 60])
+})
+
+test('a checkpoint of a query that read its source twice is refused', async () => {
+  const checkpoint = mkdtempSync(join(tmpdir(), 'walkway-shared-'))
+  try {
+    await using session = WalkwaySession.builder().master('inline').create()
+    const [one, two] = [session.memoryStream('id INT'), session.memoryStream('id INT')]
+    const start = (frame: DataFrame) =>
+      frame.writeStream
+        .option('checkpointLocation', checkpoint)
+        .foreach(() => {})
+        .start()
+    const query = await start(one.toDF().union(two.toDF()))
+    one.addData([{ id: 1 }])
+    await query.processAllAvailable()
+    await query.stop()
+    await expect(start(one.toDF().union(one.toDF()))).rejects.toMatchObject({ code: 'CHECKPOINT_INCOMPATIBLE' })
+  } finally {
+    rmSync(checkpoint, { recursive: true, force: true })
+  }
+})
