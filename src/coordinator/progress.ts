@@ -40,6 +40,11 @@ export interface StateOperatorProgress {
   readonly numRowsRemoved: number
   readonly numRowsDroppedByWatermark: number
   readonly memoryUsedBytes: number
+  /**
+   * Of an operator whose state goes with the watermark: `lateWatermarkMs`, at or below which its rows were late, and
+   * `evictionWatermarkMs`, at or below which its state went; above a join they are behind the query's. Of a join `outputWatermarkMs`, how
+   * far its own rows have come. Of dropDuplicates `numDroppedDuplicateRows`.
+   */
   readonly customMetrics: Readonly<Record<string, number>>
 }
 
@@ -86,9 +91,23 @@ export const stateOperatorsOf = (reports: readonly OperatorReport[]): StateOpera
       numRowsRemoved: sum(report => report.rowsRemoved),
       numRowsDroppedByWatermark: sum(report => report.rowsDroppedByWatermark),
       memoryUsedBytes: sum(report => report.usedBytes),
-      customMetrics: Object.fromEntries(own[0].name === 'deduplicate' ? [['numDroppedDuplicateRows', duplicates]] : []),
+      customMetrics: { ...(own[0].name === 'deduplicate' ? { numDroppedDuplicateRows: duplicates } : {}), ...watermarksOf(own) },
     }
   })
+}
+
+/** The watermarks that an operator worked with: the least of its tasks, 0 before there is one, as Spark has it. */
+const watermarksOf = (own: readonly OperatorReport[]): Record<string, number> => {
+  if (!own[0].timed) return {}
+  const least = (pick: (report: OperatorReport) => number): number => Math.max(0, Math.min(...own.map(pick)))
+  const evictionWatermarkMs = least(report => report.evictMillis)
+  const watermarks = {
+    lateWatermarkMs: least(report => report.lateMillis),
+    evictionWatermarkMs,
+    ...(own[0].name === 'symmetricHashJoin' ? { outputWatermarkMs: evictionWatermarkMs - own[0].waitMillis } : {}),
+  }
+  // At the end of all input a watermark is infinite.
+  return Object.fromEntries(Object.entries(watermarks).filter(([, millis]) => Number.isFinite(millis)))
 }
 
 /** Latencies in millis. */

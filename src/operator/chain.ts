@@ -142,6 +142,7 @@ const isGroupOperator = (operator: MaybeOperator): operator is GroupOperator => 
 const makeOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
   const made = newOperator(op, spec)
   if (made !== null && 'lagMillis' in op) made.flags.lagMillis = op.lagMillis
+  if (made !== null && 'waitMillis' in op) made.flags.waitMillis = op.waitMillis
   return made
 }
 

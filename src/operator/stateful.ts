@@ -45,6 +45,8 @@ export class OperatorFlags {
   lateMillis = Number.NEGATIVE_INFINITY
   /** How far behind the watermark rows come to this operator: a join below may hold a row back that long. */
   lagMillis = 0
+  /** How much further behind it its own rows come out, since it holds them back. */
+  waitMillis = 0
   /** Emit after each row. */
   perRow = false
   /**

@@ -37,7 +37,7 @@ type ChainOpKind =
   | (WithoutChild<NodeOf<'aggregate'>> & Stateful & PerEpoch & { readonly slices: WindowSlices | null })
   | (WithoutChild<NodeOf<'markDistinct'>> & Stateful & PerEpoch)
   | (WithoutChild<NodeOf<'deduplicate'>> & Stateful & PerEpoch)
-  | (WithoutChild<NodeOf<'streamJoin'>> & Stateful)
+  | (WithoutChild<NodeOf<'streamJoin'>> & Stateful & { readonly waitMillis: number })
   | (WithoutChild<NodeOf<'sort'>> & { readonly operatorId: number })
   | (WithoutChild<NodeOf<'limit'>> & PerEpoch & { readonly operatorId: number })
 
@@ -217,7 +217,8 @@ export const planPhysical = (plan: AnalyzedPlan, parallelism: number, outputMode
         const width = Math.max(parallelism, ...from.map(({ stage }) => drafts[stage].parallelism))
         const { child, ...op } = node
         const joined = gather(from, width === 1 ? { kind: 'single' } : { kind: 'hash', keys: node.keys }, width, child.schema)
-        return put(joined, { ...op, operatorId: operatorId++, lagMillis: watermarkLag(child) })
+        const lagMillis = watermarkLag(child)
+        return put(joined, { ...op, operatorId: operatorId++, lagMillis, waitMillis: watermarkLag(node) - lagMillis })
       }
       case 'sort': {
         const { child: _, ...op } = node

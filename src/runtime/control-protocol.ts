@@ -36,6 +36,11 @@ export interface OperatorReport {
   readonly duplicatesDropped: number
   readonly usedBytes: number
   readonly timed: boolean
+  /** At or below which its rows were late, and its state went. */
+  readonly lateMillis: number
+  readonly evictMillis: number
+  /** How much further behind its own rows come out. */
+  readonly waitMillis: number
 }
 
 /** What a task tells the coordinator. */

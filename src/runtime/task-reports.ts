@@ -8,7 +8,8 @@ import {
   watermarkRegister,
 } from '../operator/chain-state.ts'
 import { Deduplicate } from '../operator/deduplicate.ts'
-import type { StatefulOperator } from '../operator/stateful.ts'
+import type { EpochPolicy } from '../operator/epoch-policy.ts'
+import { lagged, type StatefulOperator } from '../operator/stateful.ts'
 import type { OperatorReport, WatermarkReport } from './control-protocol.ts'
 
 /** What each watermark operator of a task has seen in the epoch that ends. Its counts begin anew. */
@@ -29,12 +30,14 @@ export const watermarkReports = (state: ChainState, watermarks: readonly { reado
     return report
   })
 
-/** What each operator with state has done in the epoch that ends. Its counts begin anew. */
-export const operatorReports = (operators: readonly StatefulOperator[]): OperatorReport[] =>
+/** What each operator with state has done in the epoch that ends. Its counts begin anew. `watermark`: the task's, where it flows. */
+export const operatorReports = (operators: readonly StatefulOperator[], policy: EpochPolicy, watermark: number): OperatorReport[] =>
   operators
     .filter(operator => operator.isTransient !== true)
     .map(operator => {
       const { store, flags } = operator
+      const flows = policy.mode === 'realTime'
+      const { lateMillis, evictMillis } = lagged(flows ? { ...policy, evictMillis: watermark } : policy, operator)
       const report: OperatorReport = {
         operatorId: operator.operatorId,
         name: operator.name,
@@ -45,6 +48,9 @@ export const operatorReports = (operators: readonly StatefulOperator[]): Operato
         duplicatesDropped: operator instanceof Deduplicate ? operator.duplicates[0] : 0,
         usedBytes: store.usedBytes + (operator.ownBytes ?? 0),
         timed: store.buckets !== null,
+        lateMillis: flows ? flags.lateMillis : lateMillis,
+        evictMillis,
+        waitMillis: flags.waitMillis,
       }
       store.updatedCount = 0
       store.removedCount = 0

@@ -353,7 +353,7 @@ export class Task implements InputEvents {
       backlog: input.backlog(),
       counts: input.takeCounts(),
       watermarks: watermarkReports(state, watermarks),
-      operators: operatorReports(chain.operators),
+      operators: operatorReports(chain.operators, policy, this.#watermark),
       rowsIn: registers[ROWS_IN],
       rowsOut: registers[ROWS_OUT],
     }

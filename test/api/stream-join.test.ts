@@ -69,3 +69,36 @@ test('explain says what is kept until when', async () => {
   )
   expect((await planOf(l.join(r, sameKey.and(near), 'leftOuter')))[0]).toMatch(/^StreamJoin leftOuter \[_key0:l_key#1\] and \(\(r_at#/)
 })
+
+test('progress tells what watermarks each operator works with', async () => {
+  const [left, right] = ['l', 'r'].map(() => session.memoryStream('id INT, key STRING, at TIMESTAMP'))
+  const of = (stream: typeof left, prefix: string): DataFrame =>
+    stream
+      .toDF()
+      .withWatermark('at', '1 second')
+      .select(...['id', 'key', 'at'].map(name => col(name).alias(`${prefix}_${name}`)))
+  const query = await of(left, 'l')
+    .join(of(right, 'r'), sameKey.and(near))
+    .groupBy(window('l_at', '1 second'))
+    .agg(count('*').alias('n'))
+    .writeStream.format('noop')
+    .start()
+  const add = async (seconds: number): Promise<void> => {
+    for (const stream of [left, right]) stream.addData([{ id: 1, key: 'a', at: new Date(seconds * 1000) }])
+    await query.processAllAvailable()
+  }
+  const metrics = () => query.lastProgress?.stateOperators.map(({ customMetrics }) => customMetrics)
+  await add(100)
+  // Rows of either side may wait five seconds for the other; a millisecond more, since the bound itself still matches.
+  const [aggregate, join] = [
+    { lateWatermarkMs: 0, evictionWatermarkMs: 93_999 },
+    { lateWatermarkMs: 0, evictionWatermarkMs: 99_000 },
+  ]
+  expect(metrics()).toEqual([aggregate, { ...join, outputWatermarkMs: 93_999 }])
+  await add(200)
+  expect(metrics()).toEqual([
+    { lateWatermarkMs: 93_999, evictionWatermarkMs: 193_999 },
+    { lateWatermarkMs: 99_000, evictionWatermarkMs: 199_000, outputWatermarkMs: 193_999 },
+  ])
+  await query.stop()
+})

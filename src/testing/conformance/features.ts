@@ -17,6 +17,7 @@ const tags = new Set([
   'file-source',
   'state-schema-check',
   'commit-log-rewind',
+  'operator-watermarks',
 ])
 
 const operators = new Set([
@@ -65,6 +66,8 @@ const steps = new Set([
   'expectPlan',
   'expectWatermark',
   'expectEventTime',
+  'expectOperatorWatermark',
+  'expectOutputWatermark',
   'expectNoEventTime',
   'expectState',
   'expectStateRows',

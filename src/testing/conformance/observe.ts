@@ -11,6 +11,10 @@ export interface Progress {
     readonly removed: number
     readonly dropped: number
     readonly duplicates: number
+    readonly name: string
+    readonly late?: number
+    readonly evict?: number
+    readonly output?: number
   }[]
   readonly startOffset: number | null
   readonly endOffset: number | null
@@ -35,6 +39,10 @@ export const progressesOf = (engine: Engine): readonly Progress[] =>
       removed: op.numRowsRemoved,
       dropped: op.numRowsDroppedByWatermark,
       duplicates: op.customMetrics.numDroppedDuplicateRows ?? 0,
+      name: op.operatorName === 'symmetricHashJoin' ? 'join' : op.operatorName,
+      late: op.customMetrics.lateWatermarkMs,
+      evict: op.customMetrics.evictionWatermarkMs,
+      output: op.customMetrics.outputWatermarkMs,
     })),
     startOffset: offsetOf(progress.sources[0]?.startOffset),
     endOffset: offsetOf(progress.sources[0]?.endOffset),

@@ -249,6 +249,16 @@ class StepRunner {
           { min: time?.min, max: time?.max, avg: time?.avg, watermark: time?.watermark },
         )
       }
+      case 'expectOperatorWatermark':
+      case 'expectOutputWatermark': {
+        // Of the last epoch, be it one without rows.
+        const operators = all.at(-1)?.stateOperators ?? []
+        for (const [name, expected] of Object.entries(argument as Record<string, Record<string, number>>)) {
+          const { late, evict, output } = operators.find(operator => operator.name === name) ?? {}
+          same(`watermarks of ${name}`, expected, 'output' in expected ? { input: evict, output } : { late, evict })
+        }
+        return
+      }
       case 'expectNoEventTime':
         return same('event time', undefined, withInput?.eventTime?.max)
       case 'expectLastBatchId':
