@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { sum, Trigger, udf } from '../../src/index.ts'
+import { count, sum, Trigger, udf, window } from '../../src/index.ts'
 import { codeOf, intoList, masters, triggers, until, withSession } from '../support/masters.ts'
 import { within } from '../support/within.ts'
 
@@ -260,6 +260,59 @@ test('inline, rows pushed without a pause come once and in order while epochs an
     const { recentProgress } = query
     expect(recentProgress.reduce((all, { numInputRows }) => all + numInputRows, 0)).toBe(pushed)
     expect(recentProgress.reduce((all, { sink }) => all + sink.numOutputRows, 0)).toBe(pushed)
+  })
+})
+
+// More than a push works off, which is bounded.
+const MANY = 70_000
+
+test('inline, a row does not overtake those that wait', async () => {
+  await withSession('inline', async session => {
+    const stream = session.pushStream(SCHEMA, { capacity: 2 * MANY })
+    const rows: unknown[] = []
+    const query = await stream
+      .toDF()
+      .writeStream.trigger(Trigger.realTime('1 hour'))
+      .foreach(({ n }) => {
+        rows.push(n)
+        if (n === 0) for (const row of numbers(MANY, 1)) stream.push(row)
+      })
+      .start()
+    await within(query.processAllAvailable(), () => query.status.message)
+    stream.push({ n: 0 })
+    expect(stream.size).toBeGreaterThan(0)
+    stream.push({ n: MANY + 1 })
+    await within(query.processAllAvailable(), () => query.status.message)
+    expect(rows).toEqual(numbers(MANY + 2).map(({ n }) => n))
+  })
+})
+
+test('inline, a row waits until what a watermark makes due is out', async () => {
+  await withSession('inline', async session => {
+    const stream = session.pushStream('time TIMESTAMP NOT NULL, key INT NOT NULL')
+    const keys: unknown[] = []
+    const query = await stream
+      .toDF()
+      .withWatermark('time', '0 seconds')
+      .groupBy(window('time', '1 second'), 'key')
+      .agg(count('*').alias('n'))
+      .writeStream.outputMode('append')
+      .trigger(Trigger.realTime('1 hour'))
+      .foreach(({ key }) => void keys.push(key))
+      .start()
+    await within(query.processAllAvailable(), () => query.status.message)
+    const [early, later] = [new Date(0), new Date(5000)]
+    for (let key = 0; key < MANY; key++) stream.push({ time: early, key })
+    stream.push({ time: later, key: -1 })
+    expect(keys.length).toBeGreaterThan(0)
+    expect(keys.length).toBeLessThan(MANY)
+    // Late, as soon as the window is closed.
+    stream.push({ time: early, key: -2 })
+    await until(() => keys.length >= MANY)
+    stream.push({ time: new Date(10_000), key: -3 })
+    await until(() => keys.includes(-1))
+    expect(keys.length).toBe(MANY + 1)
+    expect(keys).not.toContain(-2)
   })
 })
 
