@@ -69,6 +69,7 @@ export { durationMillis } from './base/duration.ts'
 export { EngineError, type ErrorCode, errorCodes } from './base/errors.ts'
 export type { ForeachWriter, RowCallback } from './connector/caller-sinks.ts'
 export type {
+  ColumnReader,
   ConnectorOptions,
   Guarantee,
   Home,
@@ -93,8 +94,9 @@ export { decodeKafkaHeaders, encodeKafkaHeaders, type KafkaHeader } from './conn
 export { registerSink, registerSource } from './connector/registry.ts'
 export type { QueryIdle, QueryProgress, SourceProgress, StateOperatorProgress } from './coordinator/progress.ts'
 export { parseSchema, parseType } from './expression/parse-type.ts'
+// For connectors whose rows are columns or records, and for programs that read them as FlatBuffers.
+export type { BytesColumn, ColumnBatch, LongColumn, NumberArray, NumberColumn } from './record/column-batch.ts'
 export { type DataType, type Field, type StructType, typeName } from './record/data-type.ts'
-// For connectors whose rows are records, and for programs that read them as FlatBuffers.
 export { standalone, toFbs } from './record/flatbuffers-schema.ts'
 export { RecordBuffer } from './record/record-buffer.ts'
 export { RowLayout } from './record/row-layout.ts'

@@ -1,5 +1,5 @@
-import { type ConnectorOptions, parseSchema, type RecordBuffer, RowLayout, RowWriter, type SourceContext } from 'walkway'
-import { NumberedReader, registerNumbered } from './numbered-source.ts'
+import { type ColumnBatch, type ConnectorOptions, parseSchema, type SourceContext } from 'walkway'
+import { NumberedColumns, registerNumbered } from './numbered-source.ts'
 
 /**
  * The events of the benchmarks, as the peers make them: id, a scattered key, a value in [0, 1), event times one micro apart. A function of
@@ -21,8 +21,7 @@ export const FIRST_MICROS = 1_700_000_000_000_000
 
 const numberOf = (options: ConnectorOptions, name: string, otherwise: number): number => Number(options[name] ?? otherwise)
 
-class EventReader extends NumberedReader {
-  readonly #writer: RowWriter
+class EventReader extends NumberedColumns {
   readonly #keys: number
   readonly #idLeaf: number
   readonly #keyLeaf: number
@@ -31,7 +30,6 @@ class EventReader extends NumberedReader {
 
   constructor({ columns, options }: SourceContext) {
     super(numberOf(options, 'count', Number.POSITIVE_INFINITY))
-    this.#writer = new RowWriter(RowLayout.of({ kind: 'struct', fields: columns.map(ordinal => schema.fields[ordinal]) }))
     this.#keys = numberOf(options, 'keys', 1000)
     const leaf = (ordinal: number): number => columns.indexOf(ordinal)
     this.#idLeaf = leaf(0)
@@ -40,18 +38,26 @@ class EventReader extends NumberedReader {
     this.#timeLeaf = leaf(3)
   }
 
-  protected write(out: RecordBuffer, from: number, to: number): void {
-    const writer = this.#writer
-    const [keys, idLeaf, keyLeaf, valueLeaf, timeLeaf] = [this.#keys, this.#idLeaf, this.#keyLeaf, this.#valueLeaf, this.#timeLeaf]
-    for (let id = from; id < to; id++) {
-      writer.start(out, 0)
-      if (idLeaf >= 0) writer.setLongNumber(idLeaf, id)
-      if (keyLeaf >= 0) writer.setInt32(keyLeaf, keyAt(id, keys))
-      if (valueLeaf >= 0) writer.setDouble(valueLeaf, valueAt(id))
-      if (timeLeaf >= 0) writer.setTimestampMicros(timeLeaf, FIRST_MICROS + id)
-      writer.finish()
+  protected write(out: ColumnBatch, from: number, to: number): void {
+    const count = to - from
+    if (this.#idLeaf >= 0) {
+      const ids = out.longs(this.#idLeaf)
+      for (let row = 0; row < count; row++) ids.setNumber(row, from + row)
+    }
+    if (this.#keyLeaf >= 0) {
+      const { values } = out.numbers(this.#keyLeaf)
+      const keys = this.#keys
+      for (let row = 0; row < count; row++) values[row] = keyAt(from + row, keys)
+    }
+    if (this.#valueLeaf >= 0) {
+      const { values } = out.numbers(this.#valueLeaf)
+      for (let row = 0; row < count; row++) values[row] = valueAt(from + row)
+    }
+    if (this.#timeLeaf >= 0) {
+      const { values } = out.numbers(this.#timeLeaf)
+      for (let row = 0; row < count; row++) values[row] = FIRST_MICROS + from + row
     }
   }
 }
 
-registerNumbered(EVENTS, schema, context => new EventReader(context))
+registerNumbered(EVENTS, schema, 'columns', context => new EventReader(context))

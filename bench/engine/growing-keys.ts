@@ -51,4 +51,4 @@ class GrowingReader extends NumberedReader {
   }
 }
 
-registerNumbered(GROWING_KEYS, schema, context => new GrowingReader(context))
+registerNumbered(GROWING_KEYS, schema, 'records', context => new GrowingReader(context))

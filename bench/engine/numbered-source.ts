@@ -1,4 +1,6 @@
 import {
+  type ColumnBatch,
+  type ColumnReader,
   type RecordBuffer,
   type RecordReader,
   type RowLayout,
@@ -11,8 +13,7 @@ import {
 type Schema = RowLayout['schema']
 
 /** A source whose rows are functions of their numbers, from 0 on: what the benchmarks' sources have in common. */
-export abstract class NumberedReader implements RecordReader {
-  readonly rows = 'records'
+abstract class NumberedSource<Rows> {
   readonly #end: number
   #at = 0
   #limit = Number.POSITIVE_INFINITY
@@ -23,7 +24,7 @@ export abstract class NumberedReader implements RecordReader {
   }
 
   /** Writes the rows with the numbers from `from` up to `to`. */
-  protected abstract write(out: RecordBuffer, from: number, to: number): void
+  protected abstract write(out: Rows, from: number, to: number): void
 
   /** How many rows there may be by now. */
   protected due(): number {
@@ -35,7 +36,7 @@ export abstract class NumberedReader implements RecordReader {
     return Ticket.of(undefined)
   }
 
-  poll(out: RecordBuffer, budget: number): number {
+  poll(out: Rows, budget: number): number {
     const from = this.#at
     const to = Math.min(from + budget, this.due(), this.#limit, this.#end)
     if (to <= from) return 0
@@ -75,11 +76,24 @@ export abstract class NumberedReader implements RecordReader {
   }
 }
 
+export abstract class NumberedReader extends NumberedSource<RecordBuffer> implements RecordReader {
+  readonly rows = 'records'
+}
+
+export abstract class NumberedColumns extends NumberedSource<ColumnBatch> implements ColumnReader {
+  readonly rows = 'columns'
+}
+
 /** Makes such a source known under a name, on this thread. */
-export const registerNumbered = (name: string, schema: Schema, open: (context: SourceContext) => NumberedReader): void =>
+export const registerNumbered = (
+  name: string,
+  schema: Schema,
+  rows: 'records' | 'columns',
+  open: (context: SourceContext) => NumberedReader | NumberedColumns,
+): void =>
   registerSource({
     name,
     schema: () => schema,
-    describe: async () => ({ schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: name }),
+    describe: async () => ({ schema, home: 'anywhere', rows, maxReaders: 1, replayable: true, label: name }),
     open,
   })

@@ -1,3 +1,4 @@
+import type { ColumnBatch } from '../record/column-batch.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
 
@@ -49,8 +50,11 @@ export type Home = 'anywhere' | 'eventLoop' | 'caller'
 export interface SourceDescription {
   readonly schema: StructType
   readonly home: Home
-  /** Rows come as records in a RecordBuffer, or as plain JS objects keyed by column. */
-  readonly rows: 'records' | 'objects'
+  /**
+   * Rows come as records in a RecordBuffer, as plain JS objects keyed by column, or as columns in a ColumnBatch. Columns are the cheapest,
+   * since nothing is encoded before a row changes hands or is stored; records suit rows of which all is read, or that cannot wait together.
+   */
+  readonly rows: SourceReader['rows']
   /** How many readers can share the work; each gets an index below it. 1 for a source that cannot be split. */
   readonly maxReaders: number
   /** True when rows can be read again from an offset: what exactly-once state and at-least-once delivery rest on. */
@@ -74,7 +78,7 @@ export interface SourceContext {
   readonly metadataFolder: string | null
 }
 
-/** Both kinds of reader. Called only by its task, in turn, never re-entrantly. */
+/** All kinds of reader. Called only by its task, in turn, never re-entrantly. */
 interface ReaderBase {
   /** Called once before anything else. `start` is null in a first run: then the source's own option (startingOffsets, say) decides. */
   open(start: SourceOffset | null): Ticket<void>
@@ -134,7 +138,22 @@ export interface ObjectReader extends ReaderBase {
   onReady(wake: () => void, runRow: (row: Record<string, unknown>) => boolean): void
 }
 
-export type SourceReader = RecordReader | ObjectReader
+export interface ColumnReader extends ReaderBase {
+  readonly rows: 'columns'
+  /** True for one that sets `arrivals` of the batch, for each row; `arrivalMicros` is not asked then. */
+  readonly timesRows?: boolean
+  /** As of a RecordReader. */
+  onReady?(wake: () => void, runNow: () => void): void
+  /**
+   * Fills up to `budget` rows of the batch, from row 0 on, and returns how many; 0 means nothing now. `budget` is never above the batch's
+   * capacity. It is the same batch in every call, so its columns need to be looked up only once; leaf `i` of `SourceContext.columns` is its
+   * leaf `i` where no column is a struct. What a row refers to stays as it is until the next call, which comes when all rows have been run.
+   * Throws an EngineError when the source fails for good.
+   */
+  poll(out: ColumnBatch, budget: number): number
+}
+
+export type SourceReader = RecordReader | ObjectReader | ColumnReader
 
 export interface SourceConnector {
   readonly name: string

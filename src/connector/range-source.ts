@@ -1,9 +1,7 @@
 import { EngineError } from '../base/errors.ts'
+import type { ColumnBatch } from '../record/column-batch.ts'
 import { field, longType, structType } from '../record/data-type.ts'
-import type { RecordBuffer } from '../record/record-buffer.ts'
-import { RowLayout } from '../record/row-layout.ts'
-import { RowWriter } from '../record/row-writer.ts'
-import type { ConnectorOptions, RecordReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
+import type { ColumnReader, ConnectorOptions, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
 import { numberOption } from './options.ts'
 
@@ -21,12 +19,11 @@ const boundsOf = (options: ConnectorOptions): { start: number; step: number; cou
 }
 
 /** The numbers from `start` to `end`, made as they are read. */
-class RangeReader implements RecordReader {
-  readonly rows = 'records'
+class RangeReader implements ColumnReader {
+  readonly rows = 'columns'
   readonly #start: number
   readonly #step: number
   readonly #count: number
-  readonly #writer: RowWriter
   readonly #hasId: boolean
   #at = 0
   #limit: number | null = null
@@ -37,7 +34,6 @@ class RangeReader implements RecordReader {
     this.#step = step
     this.#count = count
     this.#hasId = context.columns.length > 0
-    this.#writer = new RowWriter(RowLayout.of(structType(context.columns.map(ordinal => schema.fields[ordinal]))))
   }
 
   open(start: SourceOffset | null): Ticket<void> {
@@ -45,15 +41,15 @@ class RangeReader implements RecordReader {
     return Ticket.of(undefined)
   }
 
-  poll(out: RecordBuffer, budget: number): number {
+  poll(out: ColumnBatch, budget: number): number {
     const end = Math.min(this.#limit ?? this.#count, this.#count, this.#at + budget)
     const from = this.#at
-    const writer = this.#writer
-    for (; this.#at < end; this.#at++) {
-      writer.start(out, 0)
-      if (this.#hasId) writer.setLongNumber(0, this.#start + this.#at * this.#step)
-      writer.finish()
+    if (end <= from) return 0
+    if (this.#hasId) {
+      const ids = out.longs(0)
+      for (let row = 0; row < end - from; row++) ids.setNumber(row, this.#start + (from + row) * this.#step)
     }
+    this.#at = end
     return end - from
   }
 
@@ -99,7 +95,7 @@ export const rangeSource: SourceConnector = {
   schema: () => schema,
   describe: async options => {
     const { start, count } = boundsOf(options)
-    return { schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: `range from ${start}, ${count} rows` }
+    return { schema, home: 'anywhere', rows: 'columns', maxReaders: 1, replayable: true, label: `range from ${start}, ${count} rows` }
   },
   open: context => new RangeReader(context),
 }

@@ -1,9 +1,7 @@
 import { EngineError } from '../base/errors.ts'
+import type { ColumnBatch } from '../record/column-batch.ts'
 import { field, longType, structType, timestampType } from '../record/data-type.ts'
-import type { RecordBuffer } from '../record/record-buffer.ts'
-import { RowLayout } from '../record/row-layout.ts'
-import { RowWriter } from '../record/row-writer.ts'
-import type { RecordReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
+import type { ColumnReader, SourceConnector, SourceContext, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
 import { numberOption } from './options.ts'
 
@@ -13,11 +11,11 @@ const schema = structType([field('timestamp', timestampType, false), field('valu
  * `rate`: rows (timestamp, value) at a fixed rate by the clock, open loop: what is due comes, however late the query asks. A row's content
  * depends on its number and the time of the first start alone, both kept with the offset, so a replay gives the same rows.
  */
-class RateReader implements RecordReader {
-  readonly rows = 'records'
+class RateReader implements ColumnReader {
+  readonly rows = 'columns'
+  readonly timesRows = true
   readonly #clock: () => number
   readonly #perSecond: number
-  readonly #writer: RowWriter
   readonly #timestampLeaf: number
   readonly #valueLeaf: number
   #startMicros = 0
@@ -27,7 +25,6 @@ class RateReader implements RecordReader {
   constructor(context: SourceContext) {
     this.#clock = context.clock
     this.#perSecond = numberOption(context.options, 'rowsPerSecond', 1, 1e-6)
-    this.#writer = new RowWriter(RowLayout.of(structType(context.columns.map(ordinal => schema.fields[ordinal]))))
     this.#timestampLeaf = context.columns.indexOf(0)
     this.#valueLeaf = context.columns.indexOf(1)
   }
@@ -38,18 +35,18 @@ class RateReader implements RecordReader {
     return Ticket.of(undefined)
   }
 
-  poll(out: RecordBuffer, budget: number): number {
+  poll(out: ColumnBatch, budget: number): number {
     const end = Math.min(this.#limit ?? this.#due(), this.#due(), this.#at + budget)
     const from = this.#at
-    const writer = this.#writer
-    for (; this.#at < end; this.#at++) {
+    const { arrivals } = out
+    const times = this.#timestampLeaf < 0 ? null : out.numbers(this.#timestampLeaf).values
+    const values = this.#valueLeaf < 0 ? null : out.longs(this.#valueLeaf)
+    for (let row = 0; this.#at < end; row++, this.#at++) {
       const dueMicros = this.#startMicros + (this.#at * 1e6) / this.#perSecond
       // A row arrives when it is due, not when the query gets round to asking: latencies are those of an open loop.
-      out.arrivalMicros = dueMicros
-      writer.start(out, 0)
-      if (this.#timestampLeaf >= 0) writer.setLongNumber(this.#timestampLeaf, Math.floor(dueMicros))
-      if (this.#valueLeaf >= 0) writer.setLongNumber(this.#valueLeaf, this.#at)
-      writer.finish()
+      if (arrivals !== null) arrivals[row] = dueMicros
+      if (times !== null) times[row] = Math.floor(dueMicros)
+      values?.setNumber(row, this.#at)
     }
     return end - from
   }
@@ -97,7 +94,7 @@ export const rateSource: SourceConnector = {
   describe: async (options, _schema, streaming) => {
     if (!streaming) throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'read the format rate, which has no end: use readStream' })
     const perSecond = numberOption(options, 'rowsPerSecond', 1, 1e-6)
-    return { schema, home: 'anywhere', rows: 'records', maxReaders: 1, replayable: true, label: `rate ${perSecond}/s` }
+    return { schema, home: 'anywhere', rows: 'columns', maxReaders: 1, replayable: true, label: `rate ${perSecond}/s` }
   },
   open: context => new RateReader(context),
 }

@@ -4,6 +4,7 @@ import { ChainState } from '../operator/chain-state.ts'
 import { StaticTable } from '../operator/static-table.ts'
 import { type Exchange, type StageOutput, upstreamOf } from '../plan/physical-plan.ts'
 import { analyzedText, logicalText, operatorText } from '../plan/plan-text.ts'
+import { ColumnBatch } from '../record/column-batch.ts'
 import { structType } from '../record/data-type.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
@@ -150,7 +151,9 @@ const codeOf = (stage: PlacedStage, prepared: PreparedQuery, options: QueryOptio
     input:
       source?.description.rows === 'objects' || stage.input.kind === 'local'
         ? { kind: 'objects', schema: structType(stage.inputSchema.fields), columns }
-        : { kind: 'records', layout: RowLayout.of(stage.inputSchema) },
+        : source?.description.rows === 'columns'
+          ? { kind: 'columns', batch: new ColumnBatch(RowLayout.of(stage.inputSchema), 1) }
+          : { kind: 'records', layout: RowLayout.of(stage.inputSchema) },
     inputSchema: stage.inputSchema,
     ops: stage.ops,
     output: ends.length === 0 ? sink : { kind: 'ends', ends },

@@ -1,6 +1,6 @@
 import type { DataType } from '../record/data-type.ts'
 import { type ColumnShape, isVariable, type Leaf, type RowLayout } from '../record/row-layout.ts'
-import { copyBytes, copyWords, encodeAscii, encodeUtf8, utf8Length } from '../record/strings.ts'
+import { copyToWords, copyWords, encodeAscii, encodeUtf8, utf8Length } from '../record/strings.ts'
 import { refuseNull } from '../record/user-value.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { type BytesValue, scalarCode } from './convert.ts'
@@ -8,7 +8,7 @@ import type { Value } from './value.ts'
 
 const NULL_TESTS_MOST = 32
 
-interface LeafValue {
+export interface LeafValue {
   readonly leaf: Leaf
   readonly value: Value
 }
@@ -26,8 +26,7 @@ interface Variable {
  * `commit`, the views and `preambleOffset`; it never refuses, but its views may change with a claim. `hash` goes into the frame's header.
  */
 export const emitRecord = (cg: CodeBuilder, layout: RowLayout, values: readonly Value[], out: string, hash = '0'): void => {
-  const leaves: LeafValue[] = []
-  for (const [ordinal, shape] of layout.columns.entries()) flatten(shape, values[ordinal], 'false', leaves)
+  const leaves = leavesOfRow(layout, values)
   const nullTests = [...new Set(leaves.filter(({ value }) => value.isNull !== 'false').map(({ value }) => value.isNull))]
   checkNulls(cg, leaves)
   const hasNull = cg.fresh('hasNull')
@@ -76,7 +75,7 @@ export const emitRecord = (cg: CodeBuilder, layout: RowLayout, values: readonly 
 }
 
 /** Readers of a non-nullable column never test it, so a null must not get that far. */
-const checkNulls = (cg: CodeBuilder, leaves: readonly LeafValue[]): void => {
+export const checkNulls = (cg: CodeBuilder, leaves: readonly LeafValue[]): void => {
   for (const { leaf, value } of leaves) {
     if (leaf.nullable || value.isNull === 'false') continue
     cg.line(`if (${value.isNull}) ${cg.constant(refuseNull)}(${JSON.stringify(leaf.path.join('.'))})`)
@@ -129,7 +128,8 @@ const emitVariables = (cg: CodeBuilder, variables: readonly Variable[], names: {
     cg.line(`${slot} = ${start} - ${leaf.offset}; ${i32}[(${p} + ${start}) >> 2] = ${length}`)
     if (value.form === 'bytes') {
       const to = `${p} + ${start} + 4`
-      if (value.words === undefined) cg.line(`${cg.constant(copyBytes)}(${value.buffer}, ${value.offset}, ${length}, ${u8}, ${to})`)
+      if (value.words === undefined)
+        cg.line(`${cg.constant(copyToWords)}(${value.buffer}, ${value.offset}, ${length}, ${u8}, ${i32}, ${to})`)
       else cg.line(`${cg.constant(copyWords)}(${value.buffer}, ${value.words}, ${value.offset}, ${length}, ${u8}, ${i32}, ${to})`)
     }
     cg.line(`${u8}[${p} + ${start} + 4 + ${length}] = 0`)
@@ -164,6 +164,13 @@ const loadViews = (cg: CodeBuilder, leaves: readonly LeafValue[], out: string): 
 
 const writeVtable = (i32: Int32Array, at: number, vtable: Int32Array): void => {
   for (let i = 0; i < vtable.length; i++) i32[at + i] = vtable[i]
+}
+
+/** The leaves of a row with their values. */
+export const leavesOfRow = (layout: RowLayout, values: readonly Value[]): readonly LeafValue[] => {
+  const leaves: LeafValue[] = []
+  for (const [ordinal, shape] of layout.columns.entries()) flatten(shape, values[ordinal], 'false', leaves)
+  return leaves
 }
 
 /** Pairs each leaf of a column with its value. A field of a null struct is null. */

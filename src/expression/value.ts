@@ -38,8 +38,9 @@ export type Value =
   | { readonly form: 'struct'; readonly type: DataType; readonly isNull: string; readonly fields: readonly Value[] }
 
 /**
- * Gives the columns of the current row to expressions. Back ends: ring bytes, plain JS objects, and lists of values already computed (a
- * projection). A column is read where it is first needed, into locals, at most once a row for reads at the row's own block depth.
+ * Gives the columns of the current row to expressions. Back ends: ring bytes, plain JS objects, columns of a batch, and lists of values
+ * already computed (a projection). A column is read where it is first needed, into locals, at most once a row for reads at the row's own
+ * block depth.
  */
 export interface RowAccessor {
   column(ordinal: number): Value

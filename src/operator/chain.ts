@@ -1,5 +1,6 @@
 import { cachedAccessor } from '../expression/cached-accessor.ts'
 import { CodeBuilder } from '../expression/code-builder.ts'
+import { columnAccessor } from '../expression/column-accessor.ts'
 import { compileExpression } from '../expression/compile.ts'
 import type { Bound } from '../expression/expression.ts'
 import { emitKey } from '../expression/key-emitter.ts'
@@ -12,6 +13,7 @@ import type { RowAccessor } from '../expression/value.ts'
 import { inputsOf } from '../plan/bound-inputs.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import { type ChainOp, upstreamOf } from '../plan/physical-plan.ts'
+import type { ColumnBatch } from '../record/column-batch.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { RowLayout } from '../record/row-layout.ts'
 import { Aggregate, type BurstLocals, emitBurstLocals, type GroupOperator } from './aggregate.ts'
@@ -50,6 +52,8 @@ export interface ObjectOutput {
 export type ChainInput =
   | { readonly kind: 'records'; readonly layout: RowLayout }
   | { readonly kind: 'objects'; readonly schema: StructType; readonly columns: readonly number[] }
+  /** The code is made for this one batch. */
+  | { readonly kind: 'columns'; readonly batch: ColumnBatch }
 
 export type ChainOutput =
   | { readonly kind: 'records'; readonly layout: RowLayout; readonly out: RecordOutput }
@@ -89,6 +93,8 @@ export interface CompiledChain {
   readonly runRecords: (input: RecordInput, budget: number) => number
   /** Processes `rows[from..to)`; returns the index of the first row that it left because the output was full. */
   readonly runObjects: (rows: readonly Record<string, unknown>[], from: number, to: number) => number
+  /** The same for the rows of the batch for which the chain was made. */
+  readonly runColumns: (from: number, to: number) => number
   readonly operators: readonly StatefulOperator[]
   /** The generated functions, for `explain('codegen')`. */
   readonly sources: readonly string[]
@@ -125,11 +131,12 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
   const head = compileHead(spec, operators)
   sources.unshift(head.source)
   const refuse = (): never => {
-    throw new Error('this chain reads the other kind of rows')
+    throw new Error('this chain reads another kind of rows')
   }
   return {
     runRecords: spec.input.kind === 'records' ? (head.call as CompiledChain['runRecords']) : refuse,
     runObjects: spec.input.kind === 'objects' ? (head.call as CompiledChain['runObjects']) : refuse,
+    runColumns: spec.input.kind === 'columns' ? (head.call as CompiledChain['runColumns']) : refuse,
     operators: operators.filter(operator => operator !== null),
     sources,
   }
@@ -172,6 +179,24 @@ const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
   const c = begin(cg, spec)
   const locals = emitLocals(cg, spec, operators, -1)
   const state = cg.constant(spec.state)
+  const arrives = (micros: string): void => {
+    const arrival = `${c.registers}[${ARRIVAL}]`
+    cg.line(`${arrival} = ${micros}`)
+    // Only an operator that gathers groups holds rows back until the epoch's end.
+    if (operators.some(isGroupOperator)) cg.line(`if (${arrival} < ${c.registers}[${EARLIEST}]) ${c.registers}[${EARLIEST}] = ${arrival}`)
+  }
+  if (spec.input.kind === 'columns') {
+    const { batch } = spec.input
+    cg.line('let i = from')
+    cg.open(`while (i < to && !${state}.outputFull) {`)
+    cg.line('const at = i++')
+    if (batch.arrivals !== null) arrives(`${cg.constant(batch.arrivals, 'c')}[at]`)
+    emitAfter(c, spec, operators, locals, -1, columnAccessor(cg, batch, 'at'), 'continue')
+    cg.close()
+    cg.line(`${c.registers}[${ROWS_IN}] += i - from`)
+    cg.line('return i')
+    return cg.build(`${spec.name}_columns`, ['from', 'to'])
+  }
   if (spec.input.kind === 'objects') {
     cg.line('let i = from')
     cg.open(`while (i < to && !${state}.outputFull) {`)
@@ -187,10 +212,7 @@ const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
   cg.line('let n = 0, p = 0')
   cg.open(`while (n < budget && !${state}.outputFull && (p = input.next()) >= 0) {`)
   cg.line('n++')
-  const arrival = `${c.registers}[${ARRIVAL}]`
-  cg.line(`${arrival} = f64[(p >> 3) - 1]`)
-  // Only an operator that gathers groups holds rows back until the epoch's end.
-  if (operators.some(isGroupOperator)) cg.line(`if (${arrival} < ${c.registers}[${EARLIEST}]) ${c.registers}[${EARLIEST}] = ${arrival}`)
+  arrives('f64[(p >> 3) - 1]')
   const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
   emitAfter(c, spec, operators, locals, -1, recordAccessor(cg, spec.input.layout, names, 'p'), 'continue')
   cg.close()

@@ -1,10 +1,11 @@
 import { Histogram, RingReader, RingWriter } from 'native-free-buffers'
 import type { Clock } from '../base/clock.ts'
-import type { Ticket } from '../connector/connector.ts'
+import type { SourceReader, Ticket } from '../connector/connector.ts'
 import { sinkConnector, sourceConnector } from '../connector/registry.ts'
 import { type ChainEnds, type ChainInput, type ChainOutput, type CompiledChain, compileChain } from '../operator/chain.ts'
 import { ChainState } from '../operator/chain-state.ts'
 import type { StaticTable } from '../operator/static-table.ts'
+import { ColumnBatch } from '../record/column-batch.ts'
 import { structType } from '../record/data-type.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
@@ -141,10 +142,11 @@ const build = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment, ope
     else if (reader.rows === 'objects') reader.onReady(environment.runNow, environment.runRow)
     else reader.onReady(environment.wake, environment.runSlice)
     opening.push(reader.open(start))
-    input = new SourceInput(reader, reader.rows === 'records' ? inputLayout : null, environment.clock, state)
-    const fields = columns.map(ordinal => schema.fields[ordinal])
-    chainInput =
-      reader.rows === 'records' ? { kind: 'records', layout: inputLayout } : { kind: 'objects', schema: structType(fields), columns }
+    const room = roomFor(reader, inputLayout)
+    input = new SourceInput(reader, room, environment.clock, state)
+    if (room === null) chainInput = { kind: 'objects', schema: structType(columns.map(ordinal => schema.fields[ordinal])), columns }
+    else if (room instanceof ColumnBatch) chainInput = { kind: 'columns', batch: room }
+    else chainInput = { kind: 'records', layout: inputLayout }
   }
 
   const chain = compileChain({
@@ -181,4 +183,10 @@ const build = (spec: TaskSpec, host: HostSpec, environment: TaskEnvironment, ope
 const ringsOutput = (layout: RowLayout, outs: readonly RingOutlet[], partitioning: Partitioning): ChainOutput => {
   if (outs.length === 1) return { kind: 'records', layout, out: outs[0] }
   return partitioning.kind === 'hash' ? { kind: 'hash', layout, outs, keys: partitioning.keys } : { kind: 'roundRobin', layout, outs }
+}
+
+/** What a reader puts its rows into; objects need nothing. */
+const roomFor = (reader: SourceReader, layout: RowLayout): RecordBuffer | ColumnBatch | null => {
+  if (reader.rows === 'objects') return null
+  return reader.rows === 'records' ? new RecordBuffer(layout) : new ColumnBatch(layout, undefined, reader.timesRows)
 }

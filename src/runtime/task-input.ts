@@ -1,9 +1,10 @@
 import type { RingReader } from 'native-free-buffers'
 import { emptyArray } from '../base/empty-array.ts'
-import type { ObjectReader, RecordReader, SourceOffset, SourceReader, Ticket } from '../connector/connector.ts'
+import type { ColumnReader, ObjectReader, RecordReader, SourceOffset, SourceReader, Ticket } from '../connector/connector.ts'
 import type { CompiledChain } from '../operator/chain.ts'
 import { ARRIVAL, type ChainState } from '../operator/chain-state.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
+import { ColumnBatch } from '../record/column-batch.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import type { RowLayout } from '../record/row-layout.ts'
 import { BarrierAlignment } from './barrier-alignment.ts'
@@ -164,9 +165,12 @@ const NO_ROW: Record<string, unknown> = {}
 export class SourceInput implements TaskInput {
   readonly reader: SourceReader
   readonly #buffer: RecordBuffer | null
+  readonly #batch: ColumnBatch | null
   readonly #rows: Record<string, unknown>[] = []
   #nextRow = 0
   readonly #single: Record<string, unknown>[] = [NO_ROW]
+  /** Rows of the batch. */
+  #rowCount = 0
   /** Rows that came one by one since the source last had none. */
   #singles = 0
   readonly #commands: TaskCommand[] = []
@@ -177,9 +181,11 @@ export class SourceInput implements TaskInput {
   readonly #clock: () => number
   readonly #state: ChainState
 
-  constructor(reader: SourceReader, layout: RowLayout | null, clock: () => number, state: ChainState) {
+  /** `room`: where rows come into, a batch for a ColumnReader, a buffer for a RecordReader. */
+  constructor(reader: SourceReader, room: RecordBuffer | ColumnBatch | null, clock: () => number, state: ChainState) {
     this.reader = reader
-    this.#buffer = layout === null ? null : new RecordBuffer(layout)
+    this.#buffer = room instanceof RecordBuffer ? room : null
+    this.#batch = room instanceof ColumnBatch ? room : null
     this.#clock = clock
     this.#state = state
   }
@@ -204,7 +210,14 @@ export class SourceInput implements TaskInput {
     } else if (this.reader.exhausted()) {
       return this.#barrier(events)
     }
-    return this.reader.rows === 'records' ? this.#pollRecords(this.reader, chain, budget) : this.#pollObjects(this.reader, chain, budget)
+    switch (this.reader.rows) {
+      case 'records':
+        return this.#pollRecords(this.reader, chain, budget)
+      case 'objects':
+        return this.#pollObjects(this.reader, chain, budget)
+      case 'columns':
+        return this.#pollColumns(this.reader, chain, budget)
+    }
   }
 
   #isDrained(drain: boolean): boolean {
@@ -243,6 +256,7 @@ export class SourceInput implements TaskInput {
       if (!this.#buffer.hasNext()) this.#buffer.clear()
       return n
     }
+    if (this.#batch !== null) return this.#runColumns(chain)
     if (this.#nextRow === this.#rows.length) return 0
     return this.#runObjects(chain)
   }
@@ -289,6 +303,29 @@ export class SourceInput implements TaskInput {
     this.#state.arrive(arrival === 0 ? this.#clock() : arrival)
   }
 
+  #pollColumns(reader: ColumnReader, chain: CompiledChain, budget: number): number {
+    const batch = this.#batch
+    if (batch === null) throw new Error('a column source without a batch')
+    batch.clear()
+    const asked = this.#clock()
+    const n = reader.poll(batch, Math.min(budget, batch.capacity))
+    if (n === 0) return 0
+    this.#nextRow = 0
+    this.#rowCount = n
+    if (batch.arrivals === null) this.#state.arrive(reader.arrivalMicros() || asked)
+    this.#runColumns(chain)
+    return n
+  }
+
+  #runColumns(chain: CompiledChain): number {
+    const from = this.#nextRow
+    if (from === this.#rowCount) return 0
+    this.#nextRow = chain.runColumns(from, this.#rowCount)
+    const n = this.#nextRow - from
+    if (this.#nextRow === this.#rowCount) this.#nextRow = this.#rowCount = 0
+    return n
+  }
+
   #runObjects(chain: CompiledChain): number {
     const from = this.#nextRow
     this.#nextRow = chain.runObjects(this.#rows, from, this.#rows.length)
@@ -318,7 +355,8 @@ export class SourceInput implements TaskInput {
   }
 
   ended(): boolean {
-    return this.#nextRow === this.#rows.length && this.#buffer?.hasNext() !== true && this.reader.ended?.() === true
+    const noRows = this.#nextRow === (this.#batch === null ? this.#rows.length : this.#rowCount)
+    return noRows && this.#buffer?.hasNext() !== true && this.reader.ended?.() === true
   }
 
   close(): Ticket<void> {

@@ -1,4 +1,4 @@
-import type { ConnectorOptions, SourceOffset } from '../connector/connector.ts'
+import type { ConnectorOptions, SourceOffset, SourceReader } from '../connector/connector.ts'
 import type { Bound } from '../expression/expression.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { ChainOp } from '../plan/physical-plan.ts'
@@ -33,7 +33,7 @@ export type InputSpec =
       /** The source's own schema; `columns` are the ordinals of it that are read. */
       readonly schema: StructType
       readonly columns: readonly number[]
-      readonly rows: 'records' | 'objects'
+      readonly rows: SourceReader['rows']
       readonly streaming: boolean
       readonly readerIndex: number
       readonly readerCount: number

@@ -1,9 +1,8 @@
-import { type ChainOutput, type CompiledChain, compileChain } from '../operator/chain.ts'
+import { type ChainInput, type ChainOutput, type CompiledChain, compileChain } from '../operator/chain.ts'
 import type { ChainState } from '../operator/chain-state.ts'
 import type { StaticTable } from '../operator/static-table.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { PhysicalPlan, Stage } from '../plan/physical-plan.ts'
-import { RowLayout } from '../record/row-layout.ts'
 
 /** The one stage of a plan that is a chain of operators over one source. */
 export const onlyStage = (physical: PhysicalPlan): Stage => {
@@ -18,16 +17,13 @@ export const compileSingle = (
   stage: Stage,
   tables: ReadonlyMap<number, StaticTable>,
   outputMode: OutputMode,
-  ends: { readonly input: 'records' | 'objects'; readonly output: ChainOutput; readonly state: ChainState },
+  ends: { readonly input: ChainInput; readonly output: ChainOutput; readonly state: ChainState },
 ): CompiledChain => {
   const { inputSchema, ops } = stage
   const { input, output, state } = ends
   return compileChain({
     name,
-    input:
-      input === 'records'
-        ? { kind: 'records', layout: RowLayout.of(inputSchema) }
-        : { kind: 'objects', schema: inputSchema, columns: inputSchema.fields.map((_, i) => i) },
+    input,
     inputSchema,
     ops,
     output,

@@ -4,11 +4,11 @@ import { EngineError } from '../../src/base/errors.ts'
 import type { UserRow } from '../../src/expression/object-codec.ts'
 import { resolveAggregate, resolveExpression } from '../../src/expression/resolve.ts'
 import { typeName } from '../../src/record/data-type.ts'
-import { overObjects, overRecords, windowsOf, windowTimesOf } from './golden/evaluate.ts'
+import { overColumns, overObjects, overRecords, windowsOf, windowTimesOf } from './golden/evaluate.ts'
 import { decodeExpression, type GoldenCase, goldenSchema, readGolden, userRow } from './golden/golden-file.ts'
 
 // Goal: every expression gives what Spark gives, with Spark's type, and fails where Spark fails. Method: tables that Spark answered
-// (golden/generate.py), computed by generated code over both kinds of rows.
+// (golden/generate.py), computed by generated code over all kinds of rows.
 
 const folder = new URL('./golden/', import.meta.url)
 
@@ -73,6 +73,8 @@ const check = (golden: GoldenCase, known: ReadonlySet<string>): void => {
     evaluations = [
       ['objects', overObjects(bound, schema)],
       ['records', overRecords(bound, schema)],
+      ['columns', overColumns(bound, schema)],
+      ['columns, by a function in parts', overColumns(bound, schema, { from: 1, part: 100, least: 1 })],
       ['records, by a function in parts', overRecords(bound, schema, { from: 1, part: 100, least: 1 })],
     ]
   } catch (error) {

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { rangeSource } from '../../src/connector/range-source.ts'
 import {
+  type ColumnReader,
   type EngineError,
   type ObjectWriterSink,
-  type RecordReader,
   registerSink,
   registerSource,
   type SinkCommitter,
@@ -39,7 +39,7 @@ const flakySource = {
   name: 'flaky',
   open: (context: Parameters<typeof rangeSource.open>[0]) => {
     fail('source.open')
-    const reader = rangeSource.open(context) as RecordReader
+    const reader = rangeSource.open(context) as ColumnReader
     const { poll, position } = { poll: reader.poll.bind(reader), position: reader.position.bind(reader) }
     reader.poll = (out, budget) => {
       const count = poll(out, Math.min(budget, 7))

@@ -95,7 +95,7 @@ test('an input that is read, and an output that gets control, while the output i
   const state = new ChainState(0, () => 0)
   const [input, output] = [new ScriptInput(schema, 'objects', state), new SlotOutput(schema, 'objects', true, state)]
   state.outputFull = true
-  const chain = { runRecords: () => 0, runObjects: () => 0, operators: [], sources: [] }
+  const chain = { runRecords: () => 0, runObjects: () => 0, runColumns: () => 0, operators: [], sources: [] }
   const nothing = { onBegin: () => {}, onWatermark: () => {}, onBarrier: () => {}, onEnd: () => {} }
   expect(() => input.poll(chain, 1, nothing)).toThrow('reads while its output is full')
   expect(() => output.barrier()).toThrow('control on while its output is full')

@@ -95,6 +95,7 @@ test('a watermark brings along the arrival of the row that moved it; a barrier d
   const chain = {
     runRecords: () => 0,
     runObjects: () => 0,
+    runColumns: () => 0,
     operators: [],
     sources: [],
   }

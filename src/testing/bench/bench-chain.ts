@@ -1,8 +1,8 @@
 import { systemClock } from '../../base/clock.ts'
 import { errorFromWire } from '../../base/errors.ts'
 import { EpochWatermark } from '../../coordinator/epoch-watermark.ts'
-import { objectReader, objectWriter } from '../../expression/object-codec.ts'
-import type { CompiledChain } from '../../operator/chain.ts'
+import { objectReader } from '../../expression/object-codec.ts'
+import type { ChainInput, CompiledChain } from '../../operator/chain.ts'
 import { ChainState } from '../../operator/chain-state.ts'
 import type { EpochPolicy } from '../../operator/epoch-policy.ts'
 import type { OutputMode } from '../../plan/logical-plan.ts'
@@ -14,6 +14,7 @@ import type { UserRow } from '../../record/user-value.ts'
 import { Task } from '../../runtime/task.ts'
 import type { InputEvents, TaskInput } from '../../runtime/task-input.ts'
 import type { TaskOutput } from '../../runtime/task-output.ts'
+import { type RowFeed, rowFeed } from '../row-feed.ts'
 import { compileSingle, onlyStage } from '../single-chain.ts'
 import { staticTablesOf } from '../torture/instance.ts'
 
@@ -47,7 +48,7 @@ export class BenchChain {
     this.isTimed = watermarks.length > 0
     const { buffer } = this.#output
     this.chain = compileSingle('bench', stage, staticTablesOf(physical), outputMode, {
-      input,
+      input: this.#input.chainInput,
       output: { kind: 'records', layout: buffer.layout, out: buffer },
       state,
     })
@@ -112,33 +113,30 @@ export class BenchChain {
 }
 
 class PassInput implements TaskInput {
-  readonly #buffer: RecordBuffer | null
-  readonly #write: ReturnType<typeof objectWriter>
-  #rows: readonly UserRow[] = []
+  readonly #feed: RowFeed
+  #rowCount = 0
   #policy: EpochPolicy | null = null
-  #next = 0
   #endsEpoch = false
   #awaitingRelease = false
 
-  constructor(schema: StructType, kind: 'records' | 'objects') {
-    this.#buffer = kind === 'records' ? new RecordBuffer(RowLayout.of(schema)) : null
-    this.#write = objectWriter(schema)
+  constructor(schema: StructType, form: 'records' | 'objects') {
+    this.#feed = rowFeed(schema, form, 1)
+  }
+
+  get chainInput(): ChainInput {
+    return this.#feed.chainInput
   }
 
   prepare(rows: readonly UserRow[]): void {
-    this.#rows = rows
-    this.#next = rows.length
-    if (this.#buffer === null) return
-    this.#buffer.clear()
-    for (const row of rows) this.#write(row, this.#buffer)
+    this.#rowCount = rows.length
+    this.#feed.set(rows)
   }
 
   /** The rows again, after the beginning of an epoch if there is one, before its end if so asked. */
   start(policy: EpochPolicy | null, endsEpoch: boolean): void {
     this.#policy = policy
-    this.#next = 0
     this.#endsEpoch = endsEpoch
-    this.#buffer?.rewind()
+    this.#feed.rewind()
   }
 
   poll(chain: CompiledChain, budget: number, events: InputEvents): number {
@@ -149,12 +147,7 @@ class PassInput implements TaskInput {
       events.onBegin(policy)
       return 1
     }
-    const from = this.#next
-    if (from < this.#rows.length) {
-      const to = Math.min(from + budget, this.#rows.length)
-      this.#next = this.#buffer === null ? chain.runObjects(this.#rows, from, to) : from + chain.runRecords(this.#buffer, to - from)
-      return this.#next - from
-    }
+    if (this.#feed.next < this.#rowCount) return this.#feed.run(chain, budget, this.#rowCount)
     if (!this.#endsEpoch) return 0
     this.#endsEpoch = false
     this.#awaitingRelease = true

@@ -1,8 +1,10 @@
 import { systemClock } from '../../base/clock.ts'
 import { XorShiftRandom } from '../../base/random.ts'
 import type { ConnectorOptions, SourceConnector, SourceOffset, SourceReader } from '../../connector/connector.ts'
+import { columnsToObject } from '../../expression/column-codec.ts'
 import { objectReader } from '../../expression/object-codec.ts'
 import { parseSchema } from '../../expression/parse-type.ts'
+import { ColumnBatch } from '../../record/column-batch.ts'
 import { type StructType, structType } from '../../record/data-type.ts'
 import { RecordBuffer } from '../../record/record-buffer.ts'
 import { RowLayout } from '../../record/row-layout.ts'
@@ -56,7 +58,7 @@ class SourceCheck {
   readonly #contract: SourceContract
   readonly #schema: StructType
   readonly #maxReaders: number
-  readonly #kind: 'records' | 'objects'
+  readonly #kind: SourceReader['rows']
   readonly #random: XorShiftRandom
   readonly #patience: Patience
   readonly isReplayable: boolean
@@ -213,11 +215,13 @@ interface ReaderContext {
   readonly readerCount: number
 }
 
-/** A reader of either kind, polled as a task does it. */
+/** A reader of any kind, polled as a task does it. */
 class Reader {
   readonly source: SourceReader
   readonly #buffer: RecordBuffer
   readonly #read: ReturnType<typeof objectReader>
+  readonly #batch: ColumnBatch
+  readonly #readColumns: ReturnType<typeof columnsToObject>
   readonly #patience: Patience
   readonly #budget: () => number
 
@@ -226,6 +230,8 @@ class Reader {
     this.source = source
     this.#buffer = new RecordBuffer(RowLayout.of(schema))
     this.#read = objectReader(schema)
+    this.#batch = new ColumnBatch(RowLayout.of(schema), undefined, source.rows === 'columns' && source.timesRows)
+    this.#readColumns = columnsToObject(this.#batch)
     this.#budget = budget
   }
 
@@ -234,7 +240,17 @@ class Reader {
     const rows: UserRow[] = []
     let said: number
     if (source.rows === 'objects') said = source.poll(rows, budget)
-    else {
+    else if (source.rows === 'columns') {
+      this.#spoil()
+      said = source.poll(this.#batch, budget)
+      for (let at = 0; at < said; at++) rows.push(this.#readColumns(at))
+      const { arrivals } = this.#batch
+      if (arrivals !== null)
+        hold(
+          arrivals.subarray(0, said).every(time => time >= 0),
+          'a row has no arrival',
+        )
+    } else {
       said = source.poll(this.#buffer, budget)
       for (let p = this.#buffer.next(); p >= 0; p = this.#buffer.next()) rows.push(this.#read(this.#buffer, p))
       this.#buffer.clear()
@@ -242,6 +258,19 @@ class Reader {
     hold(rows.length === said, `poll(${budget}) says ${said} and appends ${rows.length}`)
     hold(said <= budget, `poll(${budget}) appends ${said}`)
     return rows
+  }
+
+  /** A batch as some other burst may have left it: what a reader does not set shows. */
+  #spoil(): void {
+    this.#batch.clear()
+    this.#batch.arrivals?.fill(Number.NaN)
+    for (const { index } of this.#batch.layout.leaves) {
+      const column = this.#batch.column(index)
+      column.nulls?.fill(index % 2)
+      if (column.kind === 'numbers') column.values.fill(1)
+      else if (column.kind === 'longs') column.values.fill(1n)
+      else column.lengths.fill(0)
+    }
   }
 
   async upTo(limit: SourceOffset): Promise<UserRow[]> {

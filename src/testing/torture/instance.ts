@@ -44,7 +44,7 @@ export class Instance {
     this.#input = new ScriptInput(stage.inputSchema, options.input, state)
     this.#output = new SlotOutput(stage.outputSchema, options.output, options.oneSlot, state)
     this.chain = compileSingle('torture', stage, tables, outputMode, {
-      input: options.input,
+      input: this.#input.chainInput,
       output: this.#output.chainOutput,
       state,
     })

@@ -1,6 +1,7 @@
 import type { EpochMode } from '../../operator/epoch-policy.ts'
 import type { LogicalPlan, OutputMode } from '../../plan/logical-plan.ts'
 import type { UserRow } from '../../record/user-value.ts'
+import type { RowForm } from '../row-feed.ts'
 
 /** A query over one source or two, and what comes in: the rows of each epoch, and the mode in which it runs. */
 export interface Scenario {
@@ -42,7 +43,7 @@ export interface RunOptions {
   readonly cursorRows: number
   readonly sealRows: number
   /** In what form rows come in and go out. */
-  readonly input: 'records' | 'objects'
+  readonly input: RowForm
   readonly output: 'records' | 'objects'
   /** False: the plan as analyzed, without the optimizer. */
   readonly optimizes: boolean

@@ -1,18 +1,19 @@
-import { objectWriter } from '../../expression/object-codec.ts'
-import type { CompiledChain } from '../../operator/chain.ts'
+import type { ChainInput, CompiledChain } from '../../operator/chain.ts'
 import type { ChainState } from '../../operator/chain-state.ts'
 import type { EpochPolicy } from '../../operator/epoch-policy.ts'
 import type { StructType } from '../../record/data-type.ts'
-import { RecordBuffer } from '../../record/record-buffer.ts'
-import { RowLayout } from '../../record/row-layout.ts'
 import type { UserRow } from '../../record/user-value.ts'
 import type { InputEvents, TaskInput } from '../../runtime/task-input.ts'
+import { type RowFeed, type RowForm, rowFeed } from '../row-feed.ts'
 
 type Item =
   | { readonly kind: 'begin'; readonly policy: EpochPolicy }
   | { readonly kind: 'rows'; readonly until: number }
   | { readonly kind: 'watermark'; readonly millis: number }
   | { readonly kind: 'barrier' }
+
+/** Few, so that batches end in the midst of an epoch. */
+const BATCH_ROWS = 3
 
 /** Rows, and the watermark that comes behind them, as it does from another task; null: none. */
 export interface ScriptPart {
@@ -24,16 +25,17 @@ export interface ScriptPart {
 export class ScriptInput implements TaskInput {
   readonly #items: Item[] = []
   readonly #state: ChainState
-  readonly #buffer: RecordBuffer | null
-  readonly #write: (row: UserRow, buffer: RecordBuffer) => void
-  #rows: readonly UserRow[] = []
-  #next = 0
+  readonly #feed: RowFeed
+  #rowCount = 0
   #awaitingRelease = false
 
-  constructor(schema: StructType, kind: 'records' | 'objects', state: ChainState) {
+  constructor(schema: StructType, form: RowForm, state: ChainState) {
     this.#state = state
-    this.#buffer = kind === 'records' ? new RecordBuffer(RowLayout.of(schema)) : null
-    this.#write = objectWriter(schema)
+    this.#feed = rowFeed(schema, form, BATCH_ROWS)
+  }
+
+  get chainInput(): ChainInput {
+    return this.#feed.chainInput
   }
 
   /** Queues an epoch. The one before must be over. */
@@ -47,9 +49,8 @@ export class ScriptInput implements TaskInput {
       if (part.watermark !== null) this.#items.push({ kind: 'watermark', millis: part.watermark })
     }
     this.#items.push({ kind: 'barrier' })
-    this.#rows = rows
-    this.#next = 0
-    for (const row of rows) if (this.#buffer !== null) this.#write(row, this.#buffer)
+    this.#rowCount = rows.length
+    this.#feed.set(rows)
   }
 
   poll(chain: CompiledChain, budget: number, events: InputEvents): number {
@@ -57,8 +58,8 @@ export class ScriptInput implements TaskInput {
     const item = this.#items[0]
     if (this.#awaitingRelease || item === undefined) return 0
     if (item.kind === 'rows') {
-      const count = this.#run(chain, Math.min(budget, item.until - this.#next))
-      if (this.#next === item.until) this.#items.shift()
+      const count = this.#feed.run(chain, budget, item.until)
+      if (this.#feed.next === item.until) this.#items.shift()
       return count
     }
     this.#items.shift()
@@ -86,7 +87,7 @@ export class ScriptInput implements TaskInput {
   }
 
   backlog(): number {
-    return this.#rows.length - this.#next
+    return this.#rowCount - this.#feed.next
   }
 
   takeCounts(): null {
@@ -95,16 +96,5 @@ export class ScriptInput implements TaskInput {
 
   close(): null {
     return null
-  }
-
-  #run(chain: CompiledChain, budget: number): number {
-    const from = this.#next
-    if (this.#buffer === null) {
-      this.#next = chain.runObjects(this.#rows, from, Math.min(from + budget, this.#rows.length))
-    } else {
-      this.#next = from + chain.runRecords(this.#buffer, budget)
-      if (!this.#buffer.hasNext()) this.#buffer.clear()
-    }
-    return this.#next - from
   }
 }

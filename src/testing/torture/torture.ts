@@ -4,9 +4,9 @@ import { type EpochResult, type RunOptions, type Scenario, undisturbed } from '.
 
 /**
  * Runs a scenario undisturbed, and again in every bad way that we know: an output with one slot that is full every other call, cursors and
- * bursts of a row or two, state that goes through a checkpoint into a new instance after every step, rows as objects and as records. Each
- * must put out the same rows in each epoch, drop the same ones, and keep as much state. Throws an Error that shows the first difference;
- * returns the undisturbed run.
+ * bursts of a row or two, state that goes through a checkpoint into a new instance after every step, rows as objects, as records and as
+ * columns. Each must put out the same rows in each epoch, drop the same ones, and keep as much state. Throws an Error that shows the first
+ * difference; returns the undisturbed run.
  *
  * In real time a row is late or not by the rows before it in its burst, so bursts are one row in all runs of a scenario that has an epoch
  * in real time.
@@ -31,9 +31,12 @@ const disturbances = (burstRows: number): Record<string, RunOptions> => {
   const base: RunOptions = { ...undisturbed, burstRows }
   return {
     'as records': { ...base, input: 'records', output: 'records' },
+    'as columns': { ...base, input: 'columns' },
     'not optimized': { ...base, optimizes: false },
     'one slot, tiny steps': { ...base, ...tiny, oneSlot: true },
     'one slot, records': { ...base, burstRows, cursorRows: 3, oneSlot: true, input: 'records', output: 'records' },
+    'one slot, columns': { ...base, burstRows, cursorRows: 3, oneSlot: true, input: 'columns', output: 'records' },
+    'restored after every step, columns': { ...base, ...tiny, restores: true, input: 'columns', output: 'records' },
     'restored after every step': { ...base, ...tiny, restores: true, input: 'records' },
     'restored after every step, one slot': { ...base, ...tiny, cursorRows: 2, oneSlot: true, restores: true, output: 'records' },
   }

@@ -1,4 +1,6 @@
 import { CodeBuilder } from '../../../src/expression/code-builder.ts'
+import { columnAccessor } from '../../../src/expression/column-accessor.ts'
+import { objectToColumns } from '../../../src/expression/column-codec.ts'
 import { type CompileContext, compileExpression } from '../../../src/expression/compile.ts'
 import type { Bound, Expression } from '../../../src/expression/expression.ts'
 import { objectAccessor } from '../../../src/expression/object-accessor.ts'
@@ -10,6 +12,7 @@ import type { Value } from '../../../src/expression/value.ts'
 import { ChainState } from '../../../src/operator/chain-state.ts'
 import { makeContext } from '../../../src/operator/compile-context.ts'
 import { emitExpandWindow } from '../../../src/operator/window.ts'
+import { ColumnBatch } from '../../../src/record/column-batch.ts'
 import { field, type StructType, structType, windowType } from '../../../src/record/data-type.ts'
 import { RecordBuffer } from '../../../src/record/record-buffer.ts'
 import { RowLayout } from '../../../src/record/row-layout.ts'
@@ -46,6 +49,22 @@ export const overRecords = (bound: Bound, schema: StructType, limits?: SplitLimi
     const buffer = new RecordBuffer(layout, 256)
     write(row, buffer)
     return goldenValue(compute(buffer, buffer.next()), bound.type)
+  }
+}
+
+/** Over columns: the row is put into the last place of a batch, behind another of itself. */
+export const overColumns = (bound: Bound, schema: StructType, limits?: SplitLimits): ((row: UserRow) => unknown) => {
+  const batch = new ColumnBatch(RowLayout.of(schema), 2)
+  const write = objectToColumns(batch)
+  const cg = new CodeBuilder(limits)
+  const value = compileExpression(cg, bound, columnAccessor(cg, batch, 'at'), newContext(cg))
+  cg.line(`return ${takeOut(cg, value)}`)
+  const compute = cg.build('overColumns', ['at']).call as (at: number) => unknown
+  return row => {
+    batch.clear()
+    write(row, 0)
+    write(row, 1)
+    return goldenValue(compute(1), bound.type)
   }
 }
 
