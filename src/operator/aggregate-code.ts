@@ -134,16 +134,16 @@ const compareHeld = (store: KeyedStore, left: number, right: number): number => 
   return compareStored(store, right, u8, at + 8, i32[at >> 2])
 }
 
-/** The aggregate's result, read from an entry. */
-export const emitFinish = (cg: CodeBuilder, slot: AggregateSlot, entry: EntryNames, store: KeyedStore): Value => {
+/** The aggregate's result, read from an entry. `isSeen`: a row with a value has just been added, so it is not null. */
+export const emitFinish = (cg: CodeBuilder, slot: AggregateSlot, entry: EntryNames, store: KeyedStore, isSeen = false): Value => {
   const { type, name, arg } = slot.aggregate
   const word = `${entry.i32}[${entry.value} + ${slot.bitsOffset} >> 2]`
   if (name === 'count') return scalar(type, 'false', cg, `${entry.i64}[${entry.value} + ${slot.offset} >> 3]`)
   if (name === 'avg') {
     const count = cg.fresh('n')
     cg.line(`const ${count} = ${entry.i64}[${entry.value} + ${slot.countOffset} >> 3]`)
-    const isNull = cg.fresh('nul')
-    cg.line(`const ${isNull} = ${count} === 0n`)
+    const isNull = isSeen ? 'false' : cg.fresh('nul')
+    if (!isSeen) cg.line(`const ${isNull} = ${count} === 0n`)
     if (arg?.type.kind === 'decimal') {
       // avg(decimal(p,s)) is decimal(p+4,s+4), rounded half up.
       const [sum, quotient] = [cg.fresh('s'), cg.fresh('q')]
@@ -156,8 +156,8 @@ export const emitFinish = (cg: CodeBuilder, slot: AggregateSlot, entry: EntryNam
     }
     return scalar(type, isNull, cg, `${load(slot, entry)} / ${emitNumberOfLong(cg, count)}`)
   }
-  const isNull = cg.fresh('nul')
-  cg.line(`const ${isNull} = (${word} & ${slot.seenBit | slot.nullBit}) !== ${slot.seenBit}`)
+  const isNull = isSeen ? 'false' : cg.fresh('nul')
+  if (!isSeen) cg.line(`const ${isNull} = (${word} & ${slot.seenBit | slot.nullBit}) !== ${slot.seenBit}`)
   if (slot.holder !== 'bytes') {
     const read = type.kind === 'boolean' ? `${load(slot, entry)} !== 0` : load(slot, entry)
     return scalar(type, isNull, cg, read)

@@ -110,7 +110,8 @@ export class Aggregate implements GroupOperator {
     if (next !== null) {
       cg.open(`if (${burst.perRow}) {`)
       const texts = values.map(value => (value.form === 'text' ? value.code : null))
-      next(valuesAccessor(this.#groupValues(c, entry, texts)), skip)
+      const seen = inputs.map(({ value, condition }) => value?.isNull === 'false' && condition === null)
+      next(valuesAccessor(this.#groupValues(c, entry, texts, seen)), skip)
       cg.close()
       return
     }
@@ -130,8 +131,8 @@ export class Aggregate implements GroupOperator {
     next(valuesAccessor(this.#groupValues(c, emitEntry(c, this.store, handle, null), texts)), 'return')
   }
 
-  /** Keys and results of a group. `texts`: where a key may be found as a JS string. */
-  #groupValues(c: OpContext, entry: EntryLocals, texts: readonly (string | null)[]): Value[] {
+  /** Keys and results of a group. `texts`: where a key may be found as a JS string. `seen`: which results cannot be null. */
+  #groupValues(c: OpContext, entry: EntryLocals, texts: readonly (string | null)[], seen: readonly boolean[] = []): Value[] {
     const { cg } = c
     const types = this.#stateKeys.map(({ type, nullable }) => ({ type, nullable }))
     const keys = keyAccessor(cg, types, { u8: entry.u8, i32: entry.i32, f64: entry.f64, i64: entry.i64 }, `(${entry.at} + ${KEY_OFFSET})`)
@@ -142,7 +143,7 @@ export class Aggregate implements GroupOperator {
       // As long as its bytes, a text is ASCII, and so the same in every respect.
       return { ...value, text: `(${text}.length === ${value.length} ? ${text} : null)` }
     })
-    for (const slot of this.layout.slots) values.push(emitFinish(cg, slot, entry, this.store))
+    for (const [i, slot] of this.layout.slots.entries()) values.push(emitFinish(cg, slot, entry, this.store, seen[i]))
     return values
   }
 
