@@ -13,6 +13,7 @@ import { noopSink } from './noop-sink.ts'
 import { pushSource } from './push-source.ts'
 import { rangeSource } from './range-source.ts'
 import { rateSource } from './rate-source.ts'
+import { recordSink } from './record-sink.ts'
 
 const sources = new Map<string, SourceConnector>(
   [memorySource, pushSource, iterableSource, rangeSource, rateSource, kafkaSource, jsonSource, textSource].map(source => [
@@ -21,7 +22,10 @@ const sources = new Map<string, SourceConnector>(
   ]),
 )
 const sinks = new Map<string, SinkConnector>(
-  [memorySink, callbackSink, foreachSink, foreachBatchSink, consoleSink, noopSink, kafkaSink, jsonSink].map(sink => [sink.name, sink]),
+  [memorySink, callbackSink, foreachSink, foreachBatchSink, consoleSink, noopSink, recordSink, kafkaSink, jsonSink].map(sink => [
+    sink.name,
+    sink,
+  ]),
 )
 
 /** The connector of a format. Throws UNKNOWN_FORMAT with the names that there are. */

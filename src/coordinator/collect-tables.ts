@@ -1,6 +1,5 @@
-import { callerObjects } from '../connector/caller-sinks.ts'
+import { recordBuffers } from '../connector/record-sink.ts'
 import { sinkConnector, sourceConnector } from '../connector/registry.ts'
-import { objectWriter } from '../expression/object-codec.ts'
 import type { AnalyzedPlan } from '../plan/analyzed-plan.ts'
 import type { SourceNode } from '../plan/logical-plan.ts'
 import { planPhysical, type TablePlan } from '../plan/physical-plan.ts'
@@ -21,22 +20,21 @@ export const collectTables = async (tables: readonly TablePlan[], options: Query
   const specs: TableSpec[] = []
   for (const { tableId, plan, keys } of tables) {
     const buffer = new RecordBuffer(RowLayout.of(plan.schema))
-    const write = objectWriter(plan.schema)
-    await runBatch(plan, options, row => write(row, buffer))
+    await runBatch(plan, options, buffer)
     specs.push({ tableId, schema: plan.schema, keys, bytes: buffer.save() })
   }
   return specs
 }
 
-/** Runs a plan over finite inputs, inline, and hands each row to a function. */
-const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, onRow: (row: Record<string, unknown>) => void): Promise<void> => {
-  const sinkOptions = { id: callerObjects.callbacks.put(onRow) }
+/** Runs a plan over finite inputs, inline, and puts its rows into a buffer as the records that they are: a Date would lose the micros. */
+const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, buffer: RecordBuffer): Promise<void> => {
+  const sinkOptions = { id: recordBuffers.put(buffer) }
   const sources = new Map<string, PlacedSource>()
   for (const source of sourcesOf(plan)) {
     const description = await sourceConnector(source.format).describe(source.options, source.schema, false)
     sources.set(source.id, { format: source.format, options: source.options, description })
   }
-  const description = await sinkConnector('callback').describe(sinkOptions, plan.schema)
+  const description = await sinkConnector('records').describe(sinkOptions, plan.schema)
   const physical = planPhysical(shareParts(plan), 1, 'append')
   const sourceOf = (source: string): PlacedSource => {
     const found = sources.get(source)
@@ -49,7 +47,7 @@ const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, onRow: (row: 
     physical,
     stages: placeStages(physical, 0, sourceOf, description),
     sources,
-    sink: { format: 'callback', options: sinkOptions, description },
+    sink: { format: 'records', options: sinkOptions, description },
     schema: plan.schema,
     delays: new Map(),
     isTimed: false,
@@ -58,7 +56,7 @@ const runBatch = async (plan: AnalyzedPlan, options: QueryOptions, onRow: (row: 
   const run = new QueryRun(
     {
       ...options,
-      sink: { format: 'callback', options: sinkOptions, holds: onRow },
+      sink: { format: 'records', options: sinkOptions, holds: buffer },
       outputMode: 'append',
       trigger: { kind: 'batch' },
       checkpointLocation: null,

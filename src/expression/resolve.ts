@@ -22,8 +22,10 @@ export const resolveExpression = (expression: Expression, schema: StructType): B
     case 'alias':
     case 'sort':
       return resolve(expression.child)
-    case 'call':
-      return resolveCall(expression.name, expression.args.map(resolve))
+    case 'call': {
+      const args = expression.args.map(resolve)
+      return expression.name === 'struct' ? structOf(expression.args, args) : resolveCall(expression.name, args)
+    }
     case 'cast': {
       const child = resolve(expression.child)
       if (!canCast(child.type, expression.to)) {
@@ -186,10 +188,6 @@ const resolveCall = (name: string, args: readonly Bound[]): Bound => {
       nullable: then.nullable || otherwise.nullable,
     }
   }
-  if (name === 'struct') {
-    const fields = args.map((arg, i) => ({ name: arg.kind === 'input' ? arg.name : `col${i + 1}`, type: arg.type, nullable: arg.nullable }))
-    return { kind: 'struct', fields: args, type: { kind: 'struct', fields }, nullable: false }
-  }
   if (name === 'windowTime') {
     const [window] = args
     if (window.type.kind !== 'struct') return mismatch('window_time', 'a window', window.type)
@@ -224,8 +222,28 @@ const fieldOf = (child: Bound, name: string): Bound => {
   return { kind: 'field', child, index, type: f.type, nullable: child.nullable || f.nullable }
 }
 
+/** A field has the name of what it is made of: an alias, a column, a field; else it is `col1` by its place. */
+const structOf = (expressions: readonly Expression[], fields: readonly Bound[]): Bound => {
+  const named = fields.map((of, i) => ({ name: fieldName(expressions[i], of) ?? `col${i + 1}`, type: of.type, nullable: of.nullable }))
+  return { kind: 'struct', fields, type: { kind: 'struct', fields: named }, nullable: false }
+}
+
+const fieldName = (e: Expression, bound: Bound): string | null => {
+  if (e.kind === 'alias') return e.name
+  return bound.kind === 'input' ? bound.name : e.kind === 'field' || e.kind === 'column' ? outputName(e) : null
+}
+
+/** A column by its place, for stars: names may stand there twice. */
+export const columnAt = (ordinal: number): Expression => ({ kind: 'column', name: `${PLACE}${ordinal}` })
+
+const PLACE = '\u0000#'
+
 /** A name may be whole, in backticks, or a path into structs. Case does not matter, as in Spark. */
 const resolveColumn = (name: string, schema: StructType): Bound => {
+  if (name.startsWith(PLACE)) {
+    const ordinal = Number(name.slice(PLACE.length))
+    return { kind: 'input', ordinal, ...schema.fields[ordinal] }
+  }
   const whole = lookUp(name.replace(/^`(.*)`$/, '$1'), schema) ?? lookUp(name, schema)
   if (whole !== null) return whole
   const parts = name.match(/`[^`]*`|[^.]+/g) ?? []

@@ -1,7 +1,7 @@
 import { EngineError } from '../base/errors.ts'
 import type { Expression } from '../expression/expression.ts'
 import { castTo } from '../expression/functions.ts'
-import { outputName, resolveExpression } from '../expression/resolve.ts'
+import { columnAt, outputName, resolveExpression } from '../expression/resolve.ts'
 import { commonType } from '../expression/type-rules.ts'
 import { field, structType, typeName } from '../record/data-type.ts'
 import { analyzeAggregate } from './analyze-aggregate.ts'
@@ -31,10 +31,10 @@ export const analyze = (plan: LogicalPlan): Analyzed => {
       return analyzeProject(analyze(plan.child), plan.columns)
     case 'withColumns': {
       const child = analyze(plan.child)
-      const existing = child.plan.schema.fields.map((f): Expression => {
+      const existing = child.plan.schema.fields.map((f, i): Expression => {
         const replaced = plan.columns.find(column => column.name.toLowerCase() === f.name.toLowerCase())
         return replaced === undefined
-          ? { kind: 'column', name: `\`${f.name}\`` }
+          ? { kind: 'alias', child: columnAt(i), name: f.name }
           : { kind: 'alias', child: replaced.value, name: replaced.name }
       })
       const names = new Set(child.plan.schema.fields.map(f => f.name.toLowerCase()))
@@ -138,7 +138,7 @@ const analyzeWatermark = (child: Analyzed, column: string, delayMicros: number):
 
 const analyzeDeduplicate = (child: Analyzed, columns: readonly string[] | null, withinWatermark: boolean): Analyzed => {
   const { schema } = child.plan
-  const keys = (columns ?? schema.fields.map(f => `\`${f.name}\``)).map(name => resolveExpression({ kind: 'column', name }, schema))
+  const keys = columns?.map(name => resolveExpression({ kind: 'column', name }, schema)) ?? schema.fields.map(inputOf)
   const eventKey = keys.findIndex(key => key.kind === 'input' && child.eventTime.has(key.ordinal))
   const ordinal = Math.min(...child.eventTime)
   const isTimed = child.streaming && child.eventTime.size > 0

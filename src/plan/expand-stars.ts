@@ -1,13 +1,13 @@
 import { EngineError } from '../base/errors.ts'
 import type { Expression } from '../expression/expression.ts'
-import { resolveExpression } from '../expression/resolve.ts'
+import { columnAt, resolveExpression } from '../expression/resolve.ts'
 import { type StructType, typeName } from '../record/data-type.ts'
 
 /** Puts columns by name in place of `*` and `struct.*`. */
 export const expandStars = (expressions: readonly Expression[], schema: StructType): Expression[] =>
   expressions.flatMap((e): Expression[] => {
     if (e.kind !== 'star') return [e]
-    if (e.prefix === null) return schema.fields.map((f): Expression => ({ kind: 'column', name: `\`${f.name}\`` }))
+    if (e.prefix === null) return schema.fields.map((f, i): Expression => ({ kind: 'alias', child: columnAt(i), name: f.name }))
     const prefix = e.prefix
     const struct = resolveExpression({ kind: 'column', name: prefix }, schema)
     if (struct.type.kind !== 'struct') {
