@@ -196,6 +196,7 @@ const analyzeUnion = (inputs: readonly Analyzed[]): Analyzed => {
     plan: { kind: 'union', inputs: plans, schema },
     eventTime: new Set(inputs.flatMap(input => [...input.eventTime])),
     streaming: inputs.some(input => input.streaming),
-    delayMicros: delays.length === 0 ? null : Math.max(...delays),
+    // As in Spark, whose column of a union is that of the first input.
+    delayMicros: delays[0] ?? null,
   }
 }
