@@ -56,10 +56,10 @@ const main = async (): Promise<void> => {
 
   using status = new StatusLine(session, mode)
   const alerts = new Alerts(text => status.print(text))
-  const stop = stopSignal(seconds)
+  const stop = stopSignal()
   if (isBatch) {
     const done = scored.write.foreach(row => alerts.judge(row)).then(() => true)
-    if ((await Promise.race([done, stop])) !== true) {
+    if ((await Promise.race([done, stop, ...after(seconds)])) !== true) {
       // A batch has nothing to drain: its rows are there for the next run as well.
       status.print('mode batch: stopped before its end')
       process.exit()
@@ -73,7 +73,7 @@ const main = async (): Promise<void> => {
     if (values.checkpoint !== undefined) writer.option('checkpointLocation', values.checkpoint)
     const query = await writer.start()
     status.follow(query)
-    await Promise.race([stop, query.awaitTermination()])
+    await Promise.race([query.awaitTermination(), stop, ...after(seconds)])
     await query.stop()
     status.summarize(alerts.count)
   }
@@ -87,15 +87,12 @@ const positive = (name: string, text: string): number => {
   return value
 }
 
-/**
- * Resolves at Ctrl-C, at SIGTERM, or after the seconds given. Later signals are ignored: npm passes on the one that the terminal has sent
- * already.
- */
-const stopSignal = (seconds: number | null): Promise<void> =>
-  new Promise(resolve => {
-    process.on('SIGINT', resolve).on('SIGTERM', resolve)
-    if (seconds !== null) setTimeout(resolve, seconds * 1000).unref()
-  })
+/** Resolves at Ctrl-C or at SIGTERM. Later signals are ignored: npm passes on the one that the terminal has sent already. */
+const stopSignal = (): Promise<void> => new Promise(resolve => process.on('SIGINT', resolve).on('SIGTERM', resolve))
+
+/** Resolves after the seconds given, of a query that has started: however long that took, it has its time. */
+const after = (seconds: number | null): Promise<void>[] =>
+  seconds === null ? [] : [new Promise(resolve => void setTimeout(resolve, seconds * 1000).unref())]
 
 main().catch(error => {
   const isUsage = error instanceof UsageError || String(error?.code).startsWith('ERR_PARSE_ARGS')

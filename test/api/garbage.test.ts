@@ -15,7 +15,7 @@ const run = (program: string, ...args: string[]): Promise<{ code: number | null;
     out += text
     stoppedAt = performance.now()
   })
-  const killer = setTimeout(() => child.kill('SIGKILL'), 50_000)
+  const killer = setTimeout(() => child.kill('SIGKILL'), 150_000)
   return new Promise(resolve =>
     child.on('close', code => {
       clearTimeout(killer)

@@ -75,7 +75,7 @@ describe.each(masters)('%s', master => {
       expect([...newest].sort()).toEqual([...wanted].sort())
       await query.stop()
     })
-  }, 120_000)
+  }, 300_000)
 })
 
 test('what is no trigger is refused, and changes nothing', async () => {

@@ -57,7 +57,7 @@ const missing = (query: string, out: readonly string[], to: number): string[] =>
 
 const cases = ['A', 'B', 'C'].flatMap(query => ['realTime', 'microBatch'].map(mode => [query, mode] as const))
 
-test.for(cases)('query %s, %s', { timeout: 120_000 }, async ([query, mode], context) => {
+test.for(cases)('query %s, %s', async ([query, mode], context) => {
   if (broker === null) return context.skip()
   const [from, to] = ['in', 'out'].map(end => `walkway-${query}-${mode}-${end}-${process.pid}-${Date.now()}`)
   for (const topic of [from, to]) await createTopic(admin, topic, 4)

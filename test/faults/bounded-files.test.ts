@@ -27,7 +27,7 @@ const STATE_FILES = 140
 const SINK_ENTRIES = 22
 
 for (const mode of ['append', 'complete'] as const) {
-  test(`files do not grow in number (${mode})`, { timeout: 60_000 + EPOCHS * 200 }, async () => {
+  test(`files do not grow in number (${mode})`, { timeout: 180_000 + EPOCHS * 200 }, async () => {
     const session = WalkwaySession.builder().master('inline').create()
     const stream = session.memoryStream('time TIMESTAMP NOT NULL, key STRING NOT NULL')
     const counts = stream

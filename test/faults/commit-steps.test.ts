@@ -44,7 +44,7 @@ const modes = [
 
 test.each(modes)(
   'a kill at any step of a commit loses and doubles nothing: $name',
-  { timeout: 60_000 + SEEDS.length * 20_000 },
+  { timeout: 180_000 + SEEDS.length * 20_000 },
   async mode => {
     const files = eventFiles(seededRandom(1), 7, 120)
     const feed = (folders: CountFolders, from: number, to: number): void => {

@@ -80,7 +80,7 @@ const scenes: readonly {
 
 test.each(scenes)(
   'a damaged checkpoint is refused by name, or does no harm: $name',
-  { timeout: 60_000 + 5000 * SEEDS.length },
+  { timeout: 180_000 + 5000 * SEEDS.length },
   async scene => {
     const { name: sceneName, trigger, kill } = scene
     const events = eventFiles(seededRandom(1), 8, 60)

@@ -20,7 +20,7 @@ afterEach(() => folders.remove())
 const MASTERS = ['inline', 'local[1]', 'local[2]', 'local[3]']
 const TRIGGERS = ['realTime 20 milliseconds', 'processingTime 20 milliseconds']
 
-test('kill −9 loses and doubles no pair, on any number of threads', { timeout: 60_000 + KILLS * 8000 }, async () => {
+test('kill −9 loses and doubles no pair, on any number of threads', { timeout: 180_000 + KILLS * 8000 }, async () => {
   const seed = anySeed()
   console.log(`join: ${KILLS} kills, WALKWAY_SEED=${seed}`)
   const random = seededRandom(seed)

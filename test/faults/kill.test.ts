@@ -29,7 +29,7 @@ const modes = [
   },
 ]
 
-test.each(modes)('kill −9 at random moments loses and doubles nothing: $name', { timeout: 60_000 + KILLS * 5000 }, async mode => {
+test.each(modes)('kill −9 at random moments loses and doubles nothing: $name', { timeout: 180_000 + KILLS * 5000 }, async mode => {
   const seed = anySeed()
   console.log(`${mode.name}: ${KILLS} kills, WALKWAY_SEED=${seed}`)
   const random = seededRandom(seed)

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type EngineError, lit, type StreamingQuery, Trigger, udf } from '../../src/index.ts'
+import { until } from '../support/masters.ts'
 import { seededRandom, seeds } from '../support/random.ts'
 import {
   addFile,
@@ -78,6 +79,8 @@ test.each(SEEDS.map(seed => ({ seed, ...modes[seed % modes.length] })))(
     const times: number[] = []
     for (let death = 0; death < DEATHS; death++) {
       await sleep(random.below(80))
+      // After a restart it runs again before all of its threads are there.
+      await until(() => workers.size > 0)
       const victim = random.pick([...workers])
       const state = `thread ${victim.threadId} of ${[...workers].map(worker => worker.threadId)}`
       const begun = performance.now()

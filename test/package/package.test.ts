@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 // Goal: what users install works without this repository. Method: both packages are packed and installed into an empty folder; programs in
@@ -13,9 +14,12 @@ const folder = mkdtempSync(join(tmpdir(), 'walkway-package-'))
 /** Files in each tarball. */
 const packed: Record<string, string[]> = {}
 
-const run = (command: string, args: readonly string[], cwd = folder): string => {
+/** Resolves with standard output. Not synchronous: a worker of vitest's that says nothing for a minute is taken for dead. */
+const run = async (command: string, args: readonly string[], cwd = folder): Promise<string> => {
   try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    const running = promisify(execFile)(command, args, { cwd, maxBuffer: 2 ** 26 })
+    running.child.stdin?.end()
+    return (await running).stdout
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string }
     throw new Error(`${command} ${args.join(' ')}\n${stdout}\n${stderr}`)
@@ -24,16 +28,17 @@ const run = (command: string, args: readonly string[], cwd = folder): string => 
 
 const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
 
-beforeAll(() => {
-  const tarballs = ['native-free-buffers', '.'].map(path => {
-    const json = run('npm', ['pack', '--json', '--pack-destination', folder], join(ROOT, path))
+beforeAll(async () => {
+  const tarballs: string[] = []
+  for (const path of ['native-free-buffers', '.']) {
+    const json = await run('npm', ['pack', '--json', '--pack-destination', folder], join(ROOT, path))
     const [{ name, filename, files }] = JSON.parse(json) as [{ name: string; filename: string; files: { path: string }[] }]
     packed[name] = files.map(file => file.path)
-    return `./${filename}`
-  })
+    tarballs.push(`./${filename}`)
+  }
   write('package.json', '{ "name": "user", "private": true, "type": "module" }')
-  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts', ...tarballs])
-}, 180_000)
+  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts', ...tarballs])
+}, 400_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -61,7 +66,7 @@ describe('the packages', () => {
 })
 
 describe('a program in JavaScript', () => {
-  test('counts on a worker thread', () => {
+  test('counts on a worker thread', async () => {
     write(
       'count.js',
       `import { col, WalkwaySession } from 'walkway'
@@ -70,14 +75,14 @@ const rows = await session.range(1000).groupBy(col('id').mod(3).alias('key')).co
 console.log(JSON.stringify(rows.sort((a, b) => a.key - b.key)))
 `,
     )
-    expect(JSON.parse(run(process.execPath, ['count.js']))).toEqual([
+    expect(JSON.parse(await run(process.execPath, ['count.js']))).toEqual([
       { key: 0, count: 334 },
       { key: 1, count: 333 },
       { key: 2, count: 333 },
     ])
   })
 
-  test('loads no native add-on, though a dependency brings one along', () => {
+  test('loads no native add-on, though a dependency brings one along', async () => {
     write(
       'native.js',
       `import { col, WalkwaySession } from 'walkway'
@@ -86,10 +91,10 @@ await session.range(10).groupBy(col('id').mod(3).alias('key')).count().collect()
 console.log(process.report.getReport().sharedObjects.filter(path => path.endsWith('.node')))
 `,
     )
-    expect(run(process.execPath, ['native.js'])).toBe('[]\n')
+    expect(await run(process.execPath, ['native.js'])).toBe('[]\n')
   })
 
-  test('uses the rings alone', () => {
+  test('uses the rings alone', async () => {
     write(
       'ring.js',
       `import { Histogram } from 'native-free-buffers'
@@ -98,10 +103,10 @@ histogram.recordCount(5, 3)
 console.log(histogram.snapshot().count)
 `,
     )
-    expect(run(process.execPath, ['ring.js'])).toBe('3\n')
+    expect(await run(process.execPath, ['ring.js'])).toBe('3\n')
   })
 
-  test('uses the kits for tests and benchmarks', () => {
+  test('uses the kits for tests and benchmarks', async () => {
     write(
       'kits.js',
       `import { col, count } from 'walkway'
@@ -115,16 +120,16 @@ const result = await bench({ schema, rows, query, events: 5000, rounds: 3, byHan
 console.log(JSON.stringify([epochs.flatMap(({ rows }) => rows).length > 9, result.rowsOutPerEvent, benchText(result).split('\\n').length]))
 `,
     )
-    expect(run(process.execPath, ['kits.js'])).toBe('[true,0.99,5]\n')
+    expect(await run(process.execPath, ['kits.js'])).toBe('[true,0.99,5]\n')
   })
 
-  test('cannot reach behind the public list', () => {
+  test('cannot reach behind the public list', async () => {
     write('behind.js', `import('walkway/dist/api/session.js').catch(error => console.log(error.code))`)
-    expect(run(process.execPath, ['behind.js'])).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n')
+    expect(await run(process.execPath, ['behind.js'])).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n')
   })
 })
 
-test('a program in TypeScript compiles strictly against the types and runs', () => {
+test('a program in TypeScript compiles strictly against the types and runs', async () => {
   write('hello.ts', readFileSync(join(ROOT, 'examples/01-hello.ts'), 'utf8'))
   write(
     'kits.ts',
@@ -154,6 +159,6 @@ export const rowsOf = (contract: SinkContract): number => contract.rows.length
       files: ['hello.ts', 'kits.ts'],
     }),
   )
-  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'])
-  expect(run(process.execPath, ['built/hello.js'])).toBe('/home: 1\n/cart: 1\n/home: 2\n')
+  await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'])
+  expect(await run(process.execPath, ['built/hello.js'])).toBe('/home: 1\n/cart: 1\n/home: 2\n')
 })

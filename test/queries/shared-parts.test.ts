@@ -235,7 +235,7 @@ test.each(seeds(7))('a part that is used again is run once, seed %i', async seed
     await within(query.processAllAvailable(), state)
     const wanted = shape.expected(all).sort()
     // In real time the last watermark may still be on its way when the last row has been dealt with.
-    for (let i = 0; i < 100 && found.length < wanted.length; i++) await new Promise(resolve => setTimeout(resolve, 50))
+    for (let i = 0; i < 600 && found.length < wanted.length; i++) await new Promise(resolve => setTimeout(resolve, 50))
     await within(query.stop(), state)
     note()
     expect(found.sort(), `seed ${seed}, ${shape.name}`).toEqual(wanted)

@@ -101,7 +101,7 @@ const runWith = async (checkpoint: string, { seed, master, name, query: frameOf,
   await within(query.processAllAvailable(), state)
   const wanted = [...expected(lefts, rights)].sort()
   // In real time the last watermark may still be on its way when the last row has been dealt with.
-  for (let i = 0; i < 100 && found.length < wanted.length; i++) await new Promise(resolve => setTimeout(resolve, 50))
+  for (let i = 0; i < 600 && found.length < wanted.length; i++) await new Promise(resolve => setTimeout(resolve, 50))
   await within(query.stop(), state)
   expect(found.sort(), `seed ${seed}, ${name}, ${master}`).toEqual(wanted)
   expect(wanted.length).toBeGreaterThan(0)

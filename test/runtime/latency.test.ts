@@ -9,6 +9,7 @@ import { LatencyMeter } from '../../src/runtime/latency-meter.ts'
 import { RingOutlet } from '../../src/runtime/ring-outlet.ts'
 import { RingsInput } from '../../src/runtime/task-input.ts'
 import { RingsOutput } from '../../src/runtime/task-output.ts'
+import { until } from '../support/masters.ts'
 import { within } from '../support/within.ts'
 
 // Goal: a latency says how long the row waited that let a result out. Method: whole queries under a clock that only the test moves, so that
@@ -17,12 +18,11 @@ import { within } from '../support/within.ts'
 const START_MILLIS = 1_700_000_000_000
 
 /** Moves the clock by steps of one trigger interval until so many epochs have had rows. */
-const pump = async (clock: ManualClock, stepMillis: number, isThere: () => boolean): Promise<void> => {
-  for (let steps = 0; !isThere() && steps < 1000; steps++) {
-    await new Promise(resolve => setTimeout(resolve, 2))
-    if (clock.waiting > 0) clock.advance(stepMillis)
-  }
-}
+const pump = (clock: ManualClock, stepMillis: number, isThere: () => boolean): Promise<void> =>
+  until(() => {
+    if (clock.waiting > 0 && !isThere()) clock.advance(stepMillis)
+    return isThere()
+  })
 
 const near = (actual: number, expected: number): void => {
   expect(actual).toBeGreaterThan(expected * 0.95)
@@ -67,11 +67,12 @@ test('a window that the watermark closes in real time counts from the row that m
     .outputMode('append')
     .trigger(Trigger.realTime('1 hour'))
     .start()
+  // From then on a row has gone through when `push` returns.
+  await until(() => query.status.message === 'Processing new data')
   stream.push({ time: new Date(START_MILLIS) })
-  await new Promise(resolve => setTimeout(resolve, 20))
   clock.advance(5000)
   stream.push({ time: new Date(START_MILLIS + 5000) })
-  await new Promise(resolve => setTimeout(resolve, 20))
+  await until(() => query.latencies?.processingLatencyMs.count === 1)
   const latency = query.latencies?.processingLatencyMs
   await within(query.stop(), () => JSON.stringify(query.status))
   expect(latency).toMatchObject({ count: 1, max: 0 })

@@ -1,9 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { Admin } from 'kafkajs'
 import { startProxy, type TcpProxy } from './tcp-proxy.ts'
 
@@ -44,35 +46,50 @@ export const createTopic = async (
   }
 }
 
-const has = (command: string): boolean => {
+/** Deletes a topic, and waits until its name can be used again. */
+export const deleteTopic = async (admin: Admin, topic: string): Promise<void> => {
+  await admin.deleteTopics({ topics: [topic] })
+  while ((await admin.listTopics()).includes(topic)) await new Promise(resolve => setTimeout(resolve, 50))
+}
+
+/** Never synchronous: a worker of vitest's that says nothing for a minute is taken for dead. */
+const run = promisify(execFile)
+
+const has = async (command: string): Promise<boolean> => {
   try {
-    execFileSync(command, ['-version'], { stdio: 'ignore' })
+    await run(command, ['-version'])
     return true
   } catch {
     return false
   }
 }
 
-const jarFolder = (): string => {
+const jarFolder = async (): Promise<string> => {
   const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'walkway-test', 'kafka-jars')
   const marker = join(folder, '.complete')
   if (existsSync(marker)) return folder
   mkdirSync(folder, { recursive: true })
   const pom = fileURLToPath(new URL('./kafka/pom.xml', import.meta.url))
-  execFileSync('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${folder}`], { stdio: 'ignore' })
+  await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${folder}`])
   writeFileSync(marker, '')
   return folder
 }
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
+/**
+ * A port that nobody listens on, from below those that the system gives to whoever connects: it is bound only seconds later, and bound
+ * again when the broker is started anew.
+ */
+const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(15_000, 32_000)
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    const isFree = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
     })
-  })
+    if (isFree) return port
+  }
+}
 
 const answers = (port: number): Promise<boolean> =>
   new Promise(resolve => {
@@ -89,13 +106,13 @@ export const startBroker = async (): Promise<KafkaBroker | null> => {
 }
 
 export const startOwnBroker = async (): Promise<OwnBroker | null> => {
-  if (!has('java') || !has('mvn')) {
+  if (!((await has('java')) && (await has('mvn')))) {
     console.log(
       'Kafka tests skipped: there is no KAFKA_BOOTSTRAP, or none that may be disturbed, and no java and mvn to start a broker with.',
     )
     return null
   }
-  const jars = join(jarFolder(), '*')
+  const jars = join(await jarFolder(), '*')
   const folder = mkdtempSync(join(tmpdir(), 'walkway-kafka-'))
   const [port, controllerPort, linePort] = [await freePort(), await freePort(), await freePort()]
   const line = await startProxy('127.0.0.1', linePort)
@@ -127,13 +144,8 @@ export const startOwnBroker = async (): Promise<OwnBroker | null> => {
     ].join('\n'),
   )
   const java = ['-Xmx384m', '-XX:TieredStopAtLevel=1', '-cp', jars]
-  const id = execFileSync('java', [...java, 'kafka.tools.StorageTool', 'random-uuid'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  }).trim()
-  execFileSync('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', id.split('\n').at(-1) ?? id, '-c', properties], {
-    stdio: 'ignore',
-  })
+  const id = (await run('java', [...java, 'kafka.tools.StorageTool', 'random-uuid'])).stdout.trim()
+  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', id.split('\n').at(-1) ?? id, '-c', properties])
   const log = openSync(join(folder, 'out.log'), 'a')
   let kill = (): boolean => true
   let exited = Promise.resolve()
@@ -142,7 +154,7 @@ export const startOwnBroker = async (): Promise<OwnBroker | null> => {
     const broker = spawn('java', [...java, 'kafka.Kafka', properties], { stdio: ['ignore', log, log] })
     exited = new Promise(resolve => broker.once('exit', () => resolve()))
     kill = () => broker.kill('SIGKILL')
-    for (let i = 0; i < 240 && !(await answers(port)); i++) {
+    while (!(await answers(port))) {
       if (broker.exitCode !== null) throw new Error(`the broker ended with code ${broker.exitCode}: see ${folder}/out.log`)
       await new Promise(resolve => setTimeout(resolve, 250))
     }

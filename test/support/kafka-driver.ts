@@ -14,7 +14,7 @@ export const pause = (millis: number): Promise<void> => new Promise(resolve => s
 
 /** Waits until something holds; the error of `look` ends it. */
 export const until = async (look: () => boolean, what: string): Promise<void> => {
-  for (let i = 0; i < 6000; i++) {
+  for (const end = performance.now() + 60_000; performance.now() < end; ) {
     if (look()) return
     await pause(5)
   }

@@ -46,7 +46,7 @@ export const codeOf = async (promise: Promise<unknown>): Promise<string> => {
 }
 
 /** Waits until something is true. */
-export const until = async (what: () => boolean, millis = 20_000): Promise<void> => {
+export const until = async (what: () => boolean, millis = 60_000): Promise<void> => {
   for (const end = performance.now() + millis; !what(); ) {
     if (performance.now() > end) throw new Error(`not after ${millis} ms: ${String(what)}`)
     await new Promise(resolve => setTimeout(resolve, 2))

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin, Kafka as KafkaClass, ProducerRecord } from 'kafkajs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createTopic, type OwnBroker, startOwnBroker } from '../../support/kafka-broker.ts'
+import { createTopic, deleteTopic, type OwnBroker, startOwnBroker } from '../../support/kafka-broker.ts'
 import { pause, Reading, resultOf, until, Writing } from '../../support/kafka-driver.ts'
 
 // Goal: nothing is lost and nothing hangs when the broker dies, the line to it goes dead, or topics change under a reader.
@@ -159,8 +159,7 @@ describe('reading while things break', () => {
     await send(topic, numbered(0, 10))
     const reading = await new Reading(overLine(), { subscribe: topic, failOnDataLoss: 'false' }).open()
     await reading.take(10)
-    await admin.deleteTopics({ topics: [topic] })
-    await pause(300)
+    await deleteTopic(admin, topic)
     await createTopic(admin, topic, 1)
     reading.reader.limit({ [`${topic}:0`]: 50 })
     await until(() => {

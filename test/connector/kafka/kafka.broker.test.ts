@@ -6,8 +6,8 @@ import type { Admin, Kafka as KafkaClass, Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeKafkaHeaders } from '../../../src/connector/kafka/headers.ts'
 import { type DataFrame, type Row, Trigger, type TriggerOptions, WalkwaySession } from '../../../src/index.ts'
-import { createTopic, type KafkaBroker, startBroker } from '../../support/kafka-broker.ts'
-import { codeOf } from '../../support/masters.ts'
+import { createTopic, deleteTopic, type KafkaBroker, startBroker } from '../../support/kafka-broker.ts'
+import { codeOf, until } from '../../support/masters.ts'
 
 // Goal: the connector on a real broker, through the public API. kafkajs's own producer and admin are the other side.
 
@@ -189,11 +189,11 @@ describe('Kafka source', () => {
       await send(topic, ['before'])
       await wait()
       await admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] })
-      const late = kafka.producer()
+      const late = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
       await late.connect()
       await late.send({ topic, messages: [{ value: 'after', partition: 1 }] })
       await late.disconnect()
-      for (let i = 0; i < 200 && rows.length < 2; i++) await new Promise(resolve => setTimeout(resolve, 50))
+      await until(() => rows.length >= 2)
       expect(rows.map(({ value }) => text(value))).toEqual(['before', 'after'])
     })
   })
@@ -216,8 +216,7 @@ describe('Kafka source', () => {
       await wait()
     })
     // Made anew, the topic begins at 0 again, and what is next in the checkpoint is not there.
-    await admin.deleteTopics({ topics: [topic] })
-    await new Promise(resolve => setTimeout(resolve, 500))
+    await deleteTopic(admin, topic)
     await createTopic(admin, topic, 1)
     await send(topic, ['e'])
     expect(
@@ -228,7 +227,7 @@ describe('Kafka source', () => {
       ),
     ).toBe('KAFKA_DATA_LOSS')
     await running(stream(topic, { failOnDataLoss: 'false' }), { realTime: '50 milliseconds' }, checkpoint, async rows => {
-      for (let i = 0; i < 200 && rows.length < 1; i++) await new Promise(resolve => setTimeout(resolve, 20))
+      await until(() => rows.length >= 1)
       expect(rows.map(({ value }) => text(value))).toEqual(['e'])
     })
   })
