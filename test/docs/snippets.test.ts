@@ -36,7 +36,7 @@ beforeAll(() => {
   } catch (error) {
     throw new Error((error as { stdout: string }).stdout)
   }
-}, 60_000)
+}, 180_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
