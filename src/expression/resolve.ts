@@ -113,7 +113,12 @@ export const outputName = (expression: Expression): string => {
     case 'alias':
       return expression.name
     case 'column':
-      return expression.name.split('.').at(-1)?.replace(/^`|`$/g, '') ?? expression.name
+      return (
+        expression.name
+          .match(/`[^`]*`|[^.`]+/g)
+          ?.at(-1)
+          ?.replace(/`/g, '') ?? expression.name
+      )
     case 'field':
       return expression.name
     case 'window':
@@ -132,7 +137,7 @@ const infix = new Set(['=', '<=>', '<', '<=', '>', '>=', '+', '-', '*', '/', '%'
 const describe = (e: Expression): string => {
   switch (e.kind) {
     case 'column':
-      return e.name
+      return e.name.replace(/`/g, '')
     case 'literal':
       return e.value === null ? 'NULL' : String(e.value)
     case 'call':

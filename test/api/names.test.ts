@@ -41,6 +41,12 @@ describe('a star', () => {
   it('keeps a dot in a name', () => {
     expect(left.select(col('k').alias('a.b')).select('*').columns).toEqual(['a.b'])
   })
+
+  it('is not needed for that', () => {
+    const dotted = left.select(col('k').alias('a.b'))
+    expect(dotted.select('`a.b`').columns).toEqual(['a.b'])
+    expect(dotted.select(col('`a.b`').plus(1)).columns).toEqual(['(a.b + 1)'])
+  })
 })
 
 describe('the table of a join', () => {
