@@ -1,16 +1,16 @@
 import { assert } from './assert.ts'
-import { allocateBytes, dropBytes } from './memory.ts'
+import { allocateBytes, dropBytes, SYSTEM_BYTES } from './memory.ts'
 import { type Views, viewsOf } from './views.ts'
 
-/** Units are 8 bytes: 2^21 of them make a segment of 16 MiB, and 2^11 segments can be named. */
-const SEGMENT_SHIFT = 21
-const SEGMENT_BYTES = 8 * 2 ** SEGMENT_SHIFT
+/** Units are 8 bytes: 2^22 of them make a segment of 32 MiB (see `SYSTEM_BYTES`), and 2^10 segments can be named. */
+const SEGMENT_SHIFT = 22
+const SEGMENT_BYTES = SYSTEM_BYTES
 /** The first segment is smaller: most stores are small. */
 const FIRST_SEGMENT_BYTES = 2 ** 20
 const FIRST_UNIT = 2
 const SMALL_BYTES = 512
 const SMALL_CLASSES = SMALL_BYTES / 16
-const LARGEST_SHARED_BYTES = SEGMENT_BYTES >> 2
+const LARGEST_SHARED_BYTES = SEGMENT_BYTES >> 3
 
 /**
  * Memory for state: blocks of any size behind stable 32-bit handles, outside the collector's reach. A handle names a unit of 8 bytes:
@@ -104,7 +104,7 @@ export class Arena {
 
   #addSegment(bytes: number): number {
     const number = this.#vacant.pop() ?? this.segments.length
-    assert(number < 2 ** 11, 'the arena is full: 32 GiB')
+    assert(number < 2 ** 10, 'the arena is full: 32 GiB')
     this.segments[number] = viewsOf(allocateBytes(bytes))
     this.#reservedBytes += bytes
     return number

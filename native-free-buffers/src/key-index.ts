@@ -1,5 +1,5 @@
 import type { Arena } from './arena.ts'
-import { allocateBytes, dropBytes } from './memory.ts'
+import { allocateBytes, dropBytes, SYSTEM_BYTES } from './memory.ts'
 
 /**
  * From key bytes to the handle of an entry block in an arena. The index knows the first part of a block, the rest is the owner's:
@@ -15,9 +15,13 @@ const LINK = 7
 const HANDLES = 8
 const COUNT = 15
 const BUCKET_SHIFT = 4
-const CHUNK_SHIFT = 10
+const CHUNK_SHIFT = 19
 const CHUNK_MASK = (1 << CHUNK_SHIFT) - 1
-const CHUNK_BYTES = 4 << (CHUNK_SHIFT + BUCKET_SHIFT)
+/** No memory until it is touched, bucket by bucket. */
+const CHUNK_BYTES = SYSTEM_BYTES
+/** The first chunk begins with 64 KiB: most tables are small. */
+const SMALL_BUCKETS = 1024
+const SMALL_BYTES = 4 * (SMALL_BUCKETS << BUCKET_SHIFT)
 const FIRST_BUCKETS = 16
 /** Entries per bucket at which one more is added: 5 of 7 slots. */
 const TARGET_LOAD = 5
@@ -72,6 +76,7 @@ export class KeyIndex {
   #split = 0
   #size = 0
   #movedCount = 0
+  #touched = 0
   /** Hashes and handles on their way from a bucket to their new ones; kept, so that growing makes no garbage. */
   #moving: Int32Array = new Int32Array(8 * SLOTS)
 
@@ -86,7 +91,7 @@ export class KeyIndex {
 
   /** Bytes of the index itself, without the entries, which are the arena's. */
   get reservedBytes(): number {
-    return (this.#chunks.length + this.#overflow.length) * CHUNK_BYTES + (this.#hasFront ? this.front.byteLength : 0)
+    return bytesOf(this.#chunks) + bytesOf(this.#overflow) + (this.#hasFront ? this.front.byteLength : 0)
   }
 
   /** How many entries growing and shrinking have put into another place so far: a few for each insertion or removal, never many at once. */
@@ -110,6 +115,28 @@ export class KeyIndex {
     const place = (mix >>> this.frontShift) << 1
     this.front[place] = mix
     this.front[place + 1] = handle
+  }
+
+  /**
+   * Makes an empty index as wide as it is to be with so many entries, so that they need not be moved again and again while they come. Does
+   * nothing if it is not empty, or wider already.
+   */
+  reserve(entries: number): void {
+    if (this.#size > 0) return
+    const buckets = Math.ceil(entries / TARGET_LOAD)
+    if (buckets <= this.#buckets) return
+    while (this.#buckets < buckets) this.#addBucket()
+    this.#mask = 2 ** Math.floor(Math.log2(buckets)) - 1
+    this.#split = buckets - this.#mask - 1
+  }
+
+  /**
+   * Has the processor fetch what a look-up of this hash will need. Who calls it for some dozens of hashes before it looks for the first has
+   * waited for memory once and not for each.
+   */
+  touch(hash: number): void {
+    const bucket = this.#bucketOf(hash)
+    this.#touched ^= this.#chunks[bucket >> CHUNK_SHIFT][((bucket & CHUNK_MASK) << BUCKET_SHIFT) + COUNT]
   }
 
   /** The handle of the entry with this key, or 0. */
@@ -185,7 +212,10 @@ export class KeyIndex {
     const handle = arena.allocate(ENTRY_KEY_OFFSET + padded + valueBytes)
     const { u8, i32 } = arena.segments[handle >>> arena.segmentShift]
     const at = (handle & arena.handleMask) << 3
-    i32.fill(0, at >> 2, (at + ENTRY_KEY_OFFSET + padded + ((valueBytes + 7) & ~7)) >> 2)
+    const end = (at + ENTRY_KEY_OFFSET + padded + ((valueBytes + 7) & ~7)) >> 2
+    // For short blocks a loop beats the call.
+    if (end - (at >> 2) > 64) i32.fill(0, at >> 2, end)
+    else for (let i = at >> 2; i < end; i++) i32[i] = 0
     i32[at >> 2] = hash
     i32[(at >> 2) + 1] = keyLength
     const to = at + ENTRY_KEY_OFFSET
@@ -417,17 +447,21 @@ export class KeyIndex {
     this.#frontLeast = isOff ? 2 ** (FRONT_MOST_BITS - 1) : 0
   }
 
-  /** No entry is left, so no bucket that could refer to an overflow bucket. */
+  /** Nothing is in any bucket, and none refers to an overflow bucket: all memory goes but a small first chunk. */
   #dropAll(): void {
     if (this.#hasFront && this.frontShift !== 32 - FRONT_LEAST_BITS) this.#setFront(FRONT_LEAST_BITS)
-    dropBytes(this.#overflow.length * CHUNK_BYTES)
+    dropBytes(bytesOf(this.#chunks) + bytesOf(this.#overflow) - SMALL_BYTES)
+    if (this.#chunks[0].byteLength > SMALL_BYTES) this.#chunks = [newChunk(SMALL_BYTES)]
+    this.#buckets = FIRST_BUCKETS
+    this.#mask = FIRST_BUCKETS - 1
+    this.#split = 0
     this.#overflow = []
     this.#overflowCount = 1
     this.#freeOverflow = 0
   }
 
   #addBucket(): void {
-    if ((this.#buckets & CHUNK_MASK) === 0) this.#chunks.push(newChunk())
+    makeRoom(this.#chunks, this.#buckets)
     this.#buckets++
   }
 
@@ -441,7 +475,7 @@ export class KeyIndex {
       return free
     }
     const number = this.#overflowCount++
-    if (number >> CHUNK_SHIFT >= this.#overflow.length) this.#overflow.push(newChunk())
+    makeRoom(this.#overflow, number)
     return number
   }
 }
@@ -464,7 +498,25 @@ export const sameWords = (held: Int32Array, at: number, words: Int32Array, count
   return true
 }
 
-const newChunk = (): Int32Array => new Int32Array(allocateBytes(CHUNK_BYTES))
+const newChunk = (bytes: number): Int32Array => new Int32Array(allocateBytes(bytes))
+
+/** Makes sure that there is a bucket of this number, when all before it are there. */
+const makeRoom = (chunks: Int32Array[], bucket: number): void => {
+  const chunk = bucket >> CHUNK_SHIFT
+  if (chunk === chunks.length) {
+    chunks.push(newChunk(chunk === 0 ? SMALL_BYTES : CHUNK_BYTES))
+  } else if (bucket === SMALL_BUCKETS && chunks[0].byteLength === SMALL_BYTES) {
+    const wide = newChunk(CHUNK_BYTES)
+    wide.set(chunks[0])
+    chunks[0] = wide
+  }
+}
+
+const bytesOf = (chunks: readonly Int32Array[]): number => {
+  let bytes = 0
+  for (const chunk of chunks) bytes += chunk.byteLength
+  return bytes
+}
 
 /** What a cursor looks at once it is through: a bucket with nothing in it. */
 const DRAINED: Int32Array = new Int32Array(1 << BUCKET_SHIFT)

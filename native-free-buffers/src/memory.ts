@@ -6,15 +6,28 @@
  */
 export const allocateBytes = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes)
 
+/**
+ * Allocations of so many bytes are always the system's own and go straight back to it. What is smaller glibc takes from pools of 64 MiB a
+ * thread as soon as something of that size has once been freed, and of a pool in which a single block is in use it gives nothing back, not
+ * even when the thread ends: half a gigabyte stayed of what 10 M keys had taken.
+ */
+export const SYSTEM_BYTES = 32 * 2 ** 20
+
 const DROPPED_BYTES_PER_HINT = 32 * 2 ** 20
 /** What V8 needs to see to start a full collection by itself. It is never touched, so it is no memory, only an address range. */
 const HINT_BYTES = 64 * 2 ** 20
 
-/** One more hint ends the collection that another has started; and what was still in use then may be free after one more. */
-const HINTS_TO_FOLLOW = 2
+/**
+ * One more hint ends the collection that another has started; and what was still in use then, or was dropped while that one ran, is free
+ * after one more.
+ */
+const HINTS_TO_FOLLOW = 4
+/** A collection that has begun should be over before the next hint: it would be in vain. */
+const MILLIS_BETWEEN_HINTS = 500
 
 let droppedBytes = 0
 let hintsOwed = 0
+let hintedMillis = 0
 
 /** Tells that nothing refers to so many bytes any more. Now and then that starts a collection, in the background for the most part. */
 export const dropBytes = (bytes: number): void => {
@@ -22,6 +35,11 @@ export const dropBytes = (bytes: number): void => {
   if (droppedBytes < DROPPED_BYTES_PER_HINT) return
   droppedBytes = 0
   hintsOwed = HINTS_TO_FOLLOW
+  hint()
+}
+
+const hint = (): void => {
+  hintedMillis = performance.now()
   new ArrayBuffer(HINT_BYTES)
 }
 
@@ -31,7 +49,7 @@ export const dropBytes = (bytes: number): void => {
  * ever. Does nothing when nothing has been dropped; else it may take the milliseconds of a collection.
  */
 export const collectDropped = (): void => {
-  if (hintsOwed === 0) return
+  if (hintsOwed === 0 || performance.now() - hintedMillis < MILLIS_BETWEEN_HINTS) return
   hintsOwed--
-  new ArrayBuffer(HINT_BYTES)
+  hint()
 }

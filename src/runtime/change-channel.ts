@@ -1,4 +1,4 @@
-import { type Doorbell, FRAME_HEADER_BYTES, type RingWriter } from 'native-free-buffers'
+import { Arena, type Doorbell, FRAME_HEADER_BYTES, type RingWriter } from 'native-free-buffers'
 import type { TaskReport } from './control-protocol.ts'
 
 /** The chunks in which change logs leave a task. */
@@ -35,6 +35,15 @@ export const CHANGES_HEADER_BYTES = 16
 /** How full a ring must be before the persister is woken for it. A frame never takes more than that. */
 const WAKE_FILL = 0.25
 
+/** A chunk that the ring did not take, in the arena. */
+interface Waiting {
+  readonly operatorId: number
+  readonly epoch: number
+  readonly block: number
+  readonly length: number
+  sent: number
+}
+
 /**
  * By a ring to the persister's thread; all tasks of a host share it. What the ring does not take at once waits in memory of our own, so
  * that a row that changes an entry under seal never waits for the disk.
@@ -44,7 +53,11 @@ export class RingChanges implements ChangeChannel {
   readonly #ring: RingWriter
   readonly #bell: Doorbell
   readonly #pieceBytes: number
-  readonly #waiting: { readonly operatorId: number; readonly epoch: number; readonly bytes: Uint8Array; at: number }[] = []
+  readonly #waiting: Waiting[] = []
+  /** Which of them is the next to go. Taking it off the list's head would move the others. */
+  #next = 0
+  /** Their bytes. The collector would hold hundreds of megabytes long after they have gone. */
+  readonly #arena = new Arena()
 
   constructor(ring: RingWriter, bell: Doorbell) {
     this.#ring = ring
@@ -55,17 +68,31 @@ export class RingChanges implements ChangeChannel {
 
   send(operatorId: number, epoch: number, chunk: Uint8Array, length: number): Uint8Array {
     const at = this.#waiting.length === 0 ? this.#write(operatorId, epoch, chunk, 0, length) : 0
-    if (at < length) this.#waiting.push({ operatorId, epoch, bytes: chunk.slice(at, length), at: 0 })
+    if (at < length) this.#wait(operatorId, epoch, chunk, at, length)
     return chunk
   }
 
   flush(): boolean {
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      first.at = this.#write(first.operatorId, first.epoch, first.bytes, first.at, first.bytes.length)
-      if (first.at < first.bytes.length) return false
-      this.#waiting.shift()
+    const arena = this.#arena
+    for (; this.#next < this.#waiting.length; this.#next++) {
+      const { operatorId, epoch, block, length, sent } = this.#waiting[this.#next]
+      const { u8 } = arena.segments[block >>> arena.segmentShift]
+      const from = (block & arena.handleMask) << 3
+      const now = this.#write(operatorId, epoch, u8, from + sent, from + length) - from
+      this.#waiting[this.#next].sent = now
+      if (now < length) return false
+      arena.free(block, length)
     }
+    this.#waiting.length = 0
+    this.#next = 0
     return true
+  }
+
+  #wait(operatorId: number, epoch: number, chunk: Uint8Array, from: number, to: number): void {
+    const arena = this.#arena
+    const block = arena.allocate(to - from)
+    arena.segments[block >>> arena.segmentShift].u8.set(chunk.subarray(from, to), (block & arena.handleMask) << 3)
+    this.#waiting.push({ operatorId, epoch, block, length: to - from, sent: 0 })
   }
 
   /** As much as goes in now. Returns the offset of the first byte that did not. */

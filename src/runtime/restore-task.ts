@@ -1,6 +1,6 @@
 import type { CompiledChain } from '../operator/chain.ts'
 import { partitionOf } from '../operator/partition.ts'
-import { mergeStateFiles } from '../state/merge-state.ts'
+import { estimateEntries, mergeStateFiles } from '../state/merge-state.ts'
 import type { TaskSpec } from './task-spec.ts'
 
 /** Fills the stores of a new task from a checkpoint, keeping the entries that are its own. Blocks. Throws CHECKPOINT_DAMAGED. */
@@ -13,6 +13,7 @@ export const restoreTask = (spec: TaskSpec, chain: CompiledChain): void => {
       const home = operator.homeHash === undefined ? hash : operator.homeHash(hash, bytes, keyOffset, keyLength, valueOffset)
       return home === null || partitionOf(home, spec.partitionCount) === spec.partition
     }
+    operator.store.expect(estimateEntries(files) / spec.partitionCount)
     mergeStateFiles(
       files,
       (hash, bytes, keyOffset, keyLength, valueOffset, valueLength) => {
@@ -20,7 +21,7 @@ export const restoreTask = (spec: TaskSpec, chain: CompiledChain): void => {
         operator.restore(hash, bytes, keyOffset, keyLength, bytes, valueOffset, valueLength)
       },
       undefined,
-      (hash, bytes, keyOffset, keyLength) => operator.store.holds(hash, bytes, keyOffset, keyLength),
+      operator.store,
     )
     operator.store.updatedCount = 0
   }

@@ -73,6 +73,20 @@ const copyBytes = (source: Uint8Array, from: number, length: number, target: Uin
 export interface ChangeVisitor {
   put(hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number, valueOffset: number, valueLength: number): void
   delete(hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number): void
+  /** Called with the hashes of some operations before these are visited. */
+  ahead?(hash: number): void
+}
+
+/** Tells the hashes of the whole records in `bytes[from..to)`. Returns the offset behind the last of them. */
+export const readHashes = (bytes: Uint8Array, from: number, to: number, ahead: (hash: number) => void): number => {
+  let at = from
+  while (at + RECORD_HEADER_BYTES <= to) {
+    const end = at + RECORD_HEADER_BYTES + (readInt32(bytes, at + 8) >>> 0) + (readInt32(bytes, at + 12) >>> 0)
+    if (end > to) break
+    ahead(readInt32(bytes, at + 4))
+    at = end
+  }
+  return at
 }
 
 /** Reads whole records from `bytes[from..to)`. Returns the offset of the first byte that belongs to an unfinished one. */

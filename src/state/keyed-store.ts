@@ -230,6 +230,16 @@ export class KeyedStore {
     return this.index.find(hash, key, keyOffset, keyLength) !== 0
   }
 
+  /** Tells that an entry with this hash will soon be asked for, or restored. */
+  touch(hash: number): void {
+    this.index.touch(hash)
+  }
+
+  /** Tells an empty store how many entries `restore` will bring, about. */
+  expect(entries: number): void {
+    this.index.reserve(entries)
+  }
+
   /** Puts an entry from a checkpoint back and returns it. The caller adds it to its time bucket. */
   restore(
     hash: number,

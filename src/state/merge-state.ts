@@ -1,6 +1,6 @@
 import { Arena, dropBytes, KeyIndex } from 'native-free-buffers'
 import type { ChangeVisitor } from './change-record.ts'
-import { type StateFile, visitStateFile } from './state-file.ts'
+import { estimateOperations, type StateFile, visitStateFile } from './state-file.ts'
 
 /** A state file and where it is. */
 export interface PlacedFile {
@@ -21,19 +21,25 @@ export type EntryVisitor = (
   valueLength: number,
 ) => void
 
-export type KeyTest = (hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number) => boolean
+/** Who keeps the entries that are visited. */
+export interface EntryKeeper {
+  /** True if an entry with this key was visited. */
+  holds(hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number): boolean
+  /** Called with the hashes of some entries before they are asked for. */
+  touch(hash: number): void
+}
 
 /**
  * The entries that a sequence of state files leads to, oldest file first. Reads the newest first, so that of each key only the last value
  * is looked at. Blocks; takes memory for the keys, not for the values. `look` is called every few milliseconds, so that a thread that has
- * something else to do can do it. Who keeps the entries that are visited can say by `holds` which it has; then only deletions must be
+ * something else to do can do it. A `keeper` of the entries that are visited says itself which it has; then only deletions must be
  * remembered here, which halves the time that a restore takes.
  */
 export const mergeStateFiles = (
   files: readonly PlacedFile[],
   visit: EntryVisitor,
   look: () => void = () => {},
-  holds: KeyTest | null = null,
+  keeper: EntryKeeper | null = null,
 ): void => {
   let operations = 0
   const arena = new Arena()
@@ -43,14 +49,18 @@ export const mergeStateFiles = (
     const remember = i > 0
     const { path, file } = files[i]
     const visitor: ChangeVisitor = {
+      ahead: hash => {
+        keeper?.touch(hash)
+        if (seen.size > 0) seen.touch(hash)
+      },
       put: (hash, bytes, keyOffset, keyLength, valueOffset, valueLength) => {
         if (++operations % OPERATIONS_PER_LOOK === 0) look()
         if (i < files.length - 1) {
-          if (holds?.(hash, bytes, keyOffset, keyLength) === true) return
+          if (keeper?.holds(hash, bytes, keyOffset, keyLength) === true) return
           if (seen.size > 0 && seen.find(hash, bytes, keyOffset, keyLength) !== 0) return
         }
         visit(hash, bytes, keyOffset, keyLength, valueOffset, valueLength)
-        if (remember && holds === null) seen.insert(hash, bytes, keyOffset, keyLength, 0)
+        if (remember && keeper === null) seen.insert(hash, bytes, keyOffset, keyLength, 0)
       },
       delete: (hash, bytes, keyOffset, keyLength) => {
         if (++operations % OPERATIONS_PER_LOOK === 0) look()
@@ -59,5 +69,12 @@ export const mergeStateFiles = (
     }
     visitStateFile(path, file, visitor, look)
   }
-  dropBytes(files.reduce((sum, { file }) => sum + file.bytes, arena.reservedBytes + seen.reservedBytes))
+  dropBytes(arena.reservedBytes + seen.reservedBytes)
+}
+
+/** About how many entries these files lead to, or fewer: those of the largest, in which each key stands once. */
+export const estimateEntries = (files: readonly PlacedFile[]): number => {
+  let largest = files[0]
+  for (const placed of files) if (placed.file.bytes > largest.file.bytes) largest = placed
+  return largest === undefined ? 0 : estimateOperations(largest.path, largest.file)
 }

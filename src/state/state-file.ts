@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
-import { type ChangeVisitor, readChanges, readInt32 } from './change-record.ts'
+import { type ChangeVisitor, readChanges, readHashes, readInt32 } from './change-record.ts'
 
 /**
  * A state file: the operations of one operator and task, of one epoch or merged from many.
@@ -31,54 +31,140 @@ export interface StateFile {
 }
 
 /**
- * Reads a file, checks it against its manifest entry, and visits its operations twice: first the puts, then the deletions. `look` is called
+ * Checks a file against its manifest entry, and then visits its operations twice: first the puts, then the deletions, if there are any. It
+ * is read in pieces, a pass each: the system has it in its cache from the first, and it never stands in memory as a whole. `look` is called
  * in the middle of what takes long. Throws CHECKPOINT_DAMAGED.
  */
 export const visitStateFile = (path: string, file: StateFile, visitor: ChangeVisitor, look: () => void = () => {}): void => {
-  let bytes: Uint8Array
+  const pieces = piecesOf(path, file)
   try {
-    bytes = readWhole(path, look)
-  } catch (error) {
-    throw new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'it cannot be read' }, error)
+    checkFile(pieces, path, file, look)
+    let deletions = 0
+    const nothing = (): void => {}
+    visitPieces(pieces, path, { ...visitor, delete: () => deletions++ }, look)
+    if (deletions > 0) visitPieces(pieces, path, { ...visitor, put: nothing }, look)
+  } finally {
+    closeSync(pieces.handle)
   }
-  const damaged = (reason: string): never => {
-    throw new EngineError('CHECKPOINT_DAMAGED', { path, reason })
-  }
-  const end = bytes.length - STATE_TRAILER_BYTES
-  if (bytes.length !== file.bytes) damaged(`it has ${bytes.length} bytes, expected ${file.bytes}`)
-  if (end < STATE_HEADER_BYTES || readInt32(bytes, 0) !== STATE_MAGIC || readInt32(bytes, end + 4) !== STATE_END)
-    damaged('it is no state file')
-  if (readInt32(bytes, 4) !== STATE_VERSION) damaged(`its version is ${readInt32(bytes, 4)}, this engine reads ${STATE_VERSION}`)
-  let crc = 0
-  for (let at = STATE_HEADER_BYTES; at < end; at += PIECE_BYTES) {
-    crc = updateCrc(crc, bytes.subarray(at, Math.min(end, at + PIECE_BYTES)))
-    look()
-  }
-  if (crc !== file.crc || readInt32(bytes, end) >>> 0 !== file.crc) damaged('its checksum does not fit')
-  const nothing = (): void => {}
-  const rest = readChanges(bytes, STATE_HEADER_BYTES, end, { put: visitor.put, delete: nothing })
-  if (rest !== end) damaged(`its last record, at byte ${rest}, is not whole`)
-  readChanges(bytes, STATE_HEADER_BYTES, end, { put: nothing, delete: visitor.delete })
 }
 
-/** Some milliseconds' worth. */
-const PIECE_BYTES = 2 ** 22
-
-/** `readFileSync` stops at 2 GiB; merged state does not. */
-const readWhole = (path: string, look: () => void): Uint8Array => {
-  const handle = openSync(path, 'r')
+/** About how many operations a file has, told by its first ones. Nothing is checked: what cannot be read has none. */
+export const estimateOperations = (path: string, file: StateFile): number => {
+  const all = file.bytes - STATE_HEADER_BYTES - STATE_TRAILER_BYTES
+  const bytes = new Uint8Array(Math.max(0, Math.min(SAMPLE_BYTES, all)))
   try {
-    const bytes = new Uint8Array(fstatSync(handle).size)
-    for (let at = 0; at < bytes.length; ) {
-      const count = readSync(handle, bytes, at, Math.min(PIECE_BYTES, bytes.length - at), at)
-      if (count === 0) throw new Error(`it ends at byte ${at}`)
-      at += count
-      look()
+    const handle = openSync(path, 'r')
+    try {
+      const length = readSync(handle, bytes, 0, bytes.length, STATE_HEADER_BYTES)
+      let count = 0
+      const add = (): void => {
+        count++
+      }
+      const read = readChanges(bytes, 0, length, { put: add, delete: add })
+      return count === 0 ? 0 : Math.round((all * count) / read)
+    } finally {
+      closeSync(handle)
     }
-    return bytes
-  } finally {
-    closeSync(handle)
+  } catch {
+    return 0
   }
+}
+
+const SAMPLE_BYTES = 2 ** 16
+/** What is read at once: it stays in the processor's cache while it is visited. */
+const PIECE_BYTES = 2 ** 18
+
+/** An open file and the buffer that its pieces are read into, one after another. */
+interface Pieces {
+  readonly handle: number
+  readonly size: number
+  buffer: Uint8Array
+}
+
+const piecesOf = (path: string, file: StateFile): Pieces => {
+  try {
+    const handle = openSync(path, 'r')
+    // A length that is not the manifest's is refused before anything is read.
+    return { handle, size: fstatSync(handle).size, buffer: new Uint8Array(Math.min(PIECE_BYTES, file.bytes)) }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+const unreadable = (path: string, cause: unknown): EngineError =>
+  new EngineError('CHECKPOINT_DAMAGED', { path, reason: 'it cannot be read' }, cause)
+
+const damaged = (path: string, reason: string): EngineError => new EngineError('CHECKPOINT_DAMAGED', { path, reason })
+
+/** Reads `length` bytes from `from` on to `to` in the buffer. */
+const readInto = (pieces: Pieces, path: string, to: number, from: number, length: number): void => {
+  try {
+    for (let at = 0; at < length; ) {
+      const count = readSync(pieces.handle, pieces.buffer, to + at, length - at, from + at)
+      if (count === 0) throw new Error(`it ends at byte ${from + at}`)
+      at += count
+    }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+const checkFile = (pieces: Pieces, path: string, file: StateFile, look: () => void): void => {
+  const { size, buffer } = pieces
+  if (size !== file.bytes) throw damaged(path, `it has ${size} bytes, expected ${file.bytes}`)
+  const end = size - STATE_TRAILER_BYTES
+  if (end < STATE_HEADER_BYTES) throw damaged(path, 'it is no state file')
+  readInto(pieces, path, 0, 0, STATE_HEADER_BYTES)
+  const [magic, version] = [readInt32(buffer, 0), readInt32(buffer, 4)]
+  readInto(pieces, path, 0, end, STATE_TRAILER_BYTES)
+  const [crc, endMagic] = [readInt32(buffer, 0) >>> 0, readInt32(buffer, 4)]
+  if (magic !== STATE_MAGIC || endMagic !== STATE_END) throw damaged(path, 'it is no state file')
+  if (version !== STATE_VERSION) throw damaged(path, `its version is ${version}, this engine reads ${STATE_VERSION}`)
+  let sum = 0
+  for (let at = STATE_HEADER_BYTES; at < end; at += buffer.length) {
+    const length = Math.min(buffer.length, end - at)
+    readInto(pieces, path, 0, at, length)
+    sum = updateCrc(sum, buffer.subarray(0, length))
+    look()
+  }
+  if (sum !== file.crc || crc !== file.crc) throw damaged(path, 'its checksum does not fit')
+}
+
+const visitPieces = (pieces: Pieces, path: string, visitor: ChangeVisitor, look: () => void): void => {
+  const end = pieces.size - STATE_TRAILER_BYTES
+  // Bytes [0, kept) of the buffer are an unfinished record; the file is read up to `at`.
+  let [kept, at] = [0, STATE_HEADER_BYTES]
+  while (at < end) {
+    if (kept === pieces.buffer.length) {
+      const wider = new Uint8Array(Math.min(2 * kept, pieces.size))
+      wider.set(pieces.buffer)
+      pieces.buffer = wider
+    }
+    const { buffer } = pieces
+    const length = Math.min(buffer.length - kept, end - at)
+    readInto(pieces, path, kept, at, length)
+    at += length
+    const rest = visitPiece(buffer, kept + length, visitor)
+    buffer.copyWithin(0, rest, kept + length)
+    kept += length - rest
+    look()
+  }
+  if (kept > 0) throw damaged(path, `its last record, at byte ${end - kept}, is not whole`)
+}
+
+/** Records whose hashes are told before they are visited: about a hundred. */
+const AHEAD_BYTES = 2 ** 12
+
+const visitPiece = (buffer: Uint8Array, to: number, visitor: ChangeVisitor): number => {
+  const { ahead } = visitor
+  let at = 0
+  while (ahead !== undefined) {
+    const end = readHashes(buffer, at, Math.min(to, at + AHEAD_BYTES), ahead)
+    if (end === at) break
+    at = readChanges(buffer, at, end, visitor)
+  }
+  // What is left is less than a record, or one so long that nothing is to be won.
+  return readChanges(buffer, at, to, visitor)
 }
 
 const words = (first: number, second: number): Uint8Array => {

@@ -40,7 +40,12 @@ const contentsOf = (files: readonly Placed[], knows = false): Map<string, Stored
       entries.set(hex(key), { hash, key, value: bytes.slice(valueOffset, valueOffset + valueLength) })
     },
     undefined,
-    knows ? (_hash, bytes, keyOffset, keyLength) => entries.has(hex(bytes.subarray(keyOffset, keyOffset + keyLength))) : null,
+    knows
+      ? {
+          holds: (_hash, bytes, keyOffset, keyLength) => entries.has(hex(bytes.subarray(keyOffset, keyOffset + keyLength))),
+          touch: () => {},
+        }
+      : null,
   )
   return entries
 }
