@@ -3,8 +3,8 @@ import { NumberedReader, registerNumbered } from './numbered-source.ts'
 
 /**
  * A key a row, none twice, at a fixed rate by the clock (open loop), all in one day of event time; then, once `keys` are there, nothing
- * more, or with `closes` rows of two days later, which the query filters out once its watermark has seen them: all that was kept of the
- * day goes. Registers itself, also on workers.
+ * more, or with `closes` rows that the query filters out once its watermark has seen them: two seconds' worth of the same day, so that one
+ * can see when they are read, and then of two days later, so that all that was kept of the day goes. Registers itself, also on workers.
  */
 export const GROWING_KEYS = 'bench-growing-keys'
 const schema = parseSchema('key BIGINT NOT NULL, ts TIMESTAMP NOT NULL')
@@ -42,7 +42,7 @@ class GrowingReader extends NumberedReader {
   protected write(out: RecordBuffer, from: number, to: number): void {
     for (let id = from; id < to; id++) {
       out.arrivalMicros = this.#startMicros + ((id - this.#firstRow) * 1e6) / this.#perSecond
-      const closes = id >= this.#keys
+      const closes = id >= this.#keys + 2 * this.#perSecond
       this.#writer.start(out, 0)
       this.#writer.setLongNumber(0, id)
       this.#writer.setTimestampMicros(1, closes ? FIRST_MICROS + 2 * DAY_MICROS : FIRST_MICROS)

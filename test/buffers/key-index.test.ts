@@ -170,4 +170,54 @@ describe.each(seeds(4))('seed %i', seed => {
     }
     expect([index.size, index.reservedBytes]).toEqual([0, before])
   })
+
+  test('an index that knows how many come moves none of them, and gives its memory back when they have gone', () => {
+    const random = seededRandom(seed)
+    const arena = new Arena()
+    const index = new KeyIndex(arena)
+    const least = index.reservedBytes
+    const count = 20_000 + random.below(20_000)
+    index.reserve(count)
+    const key = new Uint8Array(8)
+    const words = new Int32Array(key.buffer)
+    const handles: number[] = []
+    for (let i = 0; i < count; i++) {
+      words.set([i, seed])
+      handles.push(index.insert(hashOf(key, 32), key, 0, 8, 8))
+    }
+    expect(index.movedCount).toBe(0)
+    for (let i = 0; i < count; i++) {
+      words.set([i, seed])
+      const hash = hashOf(key, 32)
+      index.touch(hash)
+      if (index.findFixed8(hash, i, seed) !== handles[i]) throw new Error(`key ${i} is not where it should be`)
+    }
+    const cursor = index.cursor()
+    const visited = new Set<number>()
+    for (let handle = cursor.next(); handle !== 0; handle = cursor.next()) visited.add(handle)
+    expect(visited.size).toBe(count)
+    // It is full: there is nothing to reserve.
+    index.reserve(10 * count)
+    for (const handle of handles) {
+      index.remove(handle)
+      arena.free(handle, 32)
+    }
+    expect(index.reservedBytes).toBe(least)
+    expect(arena.reservedBytes).toBeLessThanOrEqual(2 ** 20)
+    const again = index.insert(7, key, 0, 8, 8)
+    expect(index.find(7, key, 0, 8)).toBe(again)
+  })
+
+  test('an index that expected more than came is as good as another', () => {
+    const index = new KeyIndex(new Arena())
+    index.reserve(100_000)
+    const keys = [...drawKeys(seededRandom(seed), 50, 32).values()]
+    const handles = keys.map(({ bytes, hash }) => index.insert(hash, bytes, 0, bytes.length, VALUE_BYTES))
+    for (const [k, { bytes, hash }] of keys.entries()) {
+      expect(index.find(hash, bytes, 0, bytes.length)).toBe(handles[k])
+      index.remove(handles[k])
+      expect(index.find(hash, bytes, 0, bytes.length)).toBe(0)
+    }
+    expect(index.size).toBe(0)
+  })
 })

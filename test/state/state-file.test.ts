@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { EngineError } from '../../src/base/errors.ts'
-import { mergeStateFiles } from '../../src/state/merge-state.ts'
+import { KeyedStore } from '../../src/state/keyed-store.ts'
+import { estimateEntries, mergeStateFiles } from '../../src/state/merge-state.ts'
 import mergeWorker from '../../src/state/merge-worker.ts'
 import { type StateFile, stateHeader, stateTrailer, updateCrc, visitStateFile } from '../../src/state/state-file.ts'
 import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
@@ -73,6 +75,80 @@ const randomEpoch = (random: SeededRandom, live: Set<number>): ChangeList => {
   }
   return log
 }
+
+describe.each(seeds(2))('a store of many keys, seed %i', seed => {
+  test('comes back as it was, whatever was changed, removed, and longer than what is read at once', () => {
+    const random = seededRandom(seed)
+    const options = { valueBytes: 8, varSlots: [4], timed: false }
+    const original = new KeyedStore(options)
+    const live = new Map<number, number>()
+    const key = new Uint8Array(12)
+    const words = new Int32Array(key.buffer)
+    const hashOf = (n: number): number => Math.imul(n, 0x9e3779b1) ^ (n & 1)
+    const files: Placed[] = []
+    const lengthOf = (n: number): number => 4 + 4 * (n % 3)
+    const locate = (n: number): void => {
+      words.set([n, n, n])
+    }
+    let log = new ChangeList()
+    original.log = log
+    for (let epoch = 0; epoch < 4; epoch++) {
+      for (let i = epoch === 1 ? 30_000 : 3000; i > 0; i--) {
+        const n = random.below(40_000)
+        locate(n)
+        let handle = live.get(n)
+        if (handle !== undefined && random.below(3) === 0) {
+          original.remove(handle)
+          live.delete(n)
+          continue
+        }
+        handle ??= original.insert(hashOf(n), key, 0, lengthOf(n), 0)
+        live.set(n, handle)
+        original.markDirty(handle)
+        const at = original.valueOffset(lengthOf(n))
+        const { i32 } = original.arena.segments[handle >>> original.arena.segmentShift]
+        i32[(((handle & original.arena.handleMask) << 3) + at) >> 2] = random.below(2 ** 30)
+        const bytes = new Uint8Array(random.below(2000) === 0 ? 100_000 + random.below(400_000) : random.below(20))
+        bytes.fill(random.below(256))
+        original.setBytes(handle, at + 4, bytes, 0, bytes.length)
+      }
+      const next = new ChangeList()
+      original.beginSeal(next)
+      original.sealSlice(Number.POSITIVE_INFINITY)
+      files.push(writeFile(log, epoch))
+      log = next
+    }
+    const restored = new KeyedStore(options)
+    const expected = estimateEntries(files)
+    expect(expected).toBeGreaterThan(1000)
+    restored.expect(expected)
+    mergeStateFiles(
+      files,
+      (hash, bytes, keyOffset, keyLength, valueOffset, valueLength) => {
+        restored.restore(hash, bytes, keyOffset, keyLength, bytes, valueOffset, valueLength)
+      },
+      undefined,
+      restored,
+    )
+    expect(restored.size).toBe(live.size)
+    const wholeOf = (store: KeyedStore): string => {
+      const list = new ChangeList()
+      store.log = list
+      store.beginSeal(null)
+      store.sealSlice(Number.POSITIVE_INFINITY)
+      const all = new ChangeList()
+      store.log = all
+      for (const n of [...live.keys()].sort((a, b) => a - b)) {
+        locate(n)
+        store.markDirty(store.index.find(hashOf(n), key, 0, lengthOf(n)))
+      }
+      store.beginSeal(null)
+      store.sealSlice(Number.POSITIVE_INFINITY)
+      return createHash('sha256').update(all.bytes()).digest('hex')
+    }
+    expect(wholeOf(restored)).toBe(wholeOf(original))
+  })
+})
 
 describe.each(seeds(40))('seed %i', seed => {
   test('files of many epochs lead to what their operations led to, alone, merged, and merged again', () => {
