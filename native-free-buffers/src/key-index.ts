@@ -291,12 +291,16 @@ export class KeyIndex {
   #put(bucket: number, hash: number, handle: number): void {
     let chunk = this.#chunks[bucket >> CHUNK_SHIFT]
     let base = (bucket & CHUNK_MASK) << BUCKET_SHIFT
+    let overflow = -1
     while (chunk[base + COUNT] === SLOTS) {
       let link = chunk[base + LINK]
       if (link === 0) {
         link = this.#newOverflow()
+        // A small first chunk may just have given way to a wide one.
+        if (overflow >= 0) chunk = this.#overflow[overflow >> CHUNK_SHIFT]
         chunk[base + LINK] = link
       }
+      overflow = link
       chunk = this.#overflow[link >> CHUNK_SHIFT]
       base = (link & CHUNK_MASK) << BUCKET_SHIFT
     }
