@@ -24,7 +24,8 @@ const EXPIRY_BYTES = 8
 
 /**
  * Lets the first row of each key pass. A key is remembered for ever, until its event time has passed, or until its expiry. Late rows are
- * dropped, whether event time is among the keys or not. A row without event time is never late; its expiry counts from 1970, as Spark's.
+ * dropped, whether event time is among the keys or not. A row without event time is never late. In a micro-batch its expiry counts from
+ * 1970, as Spark's: it is mostly forgotten at the end of the batch. In real time, where nothing ends, it counts from the watermark.
  */
 export class Deduplicate implements StatefulOperator {
   readonly operatorId: number
@@ -59,7 +60,10 @@ export class Deduplicate implements StatefulOperator {
       const { isNull, millis } = emitTime(c, time, row)
       const isTimed = isNull === 'false' ? '' : `!${isNull} && `
       cg.line(`if (${isTimed}${millis} <= ${burst.late}) { ${burst.dropped}[0]++; ${skip} }`)
-      if (expiry !== null) end = `${isNull === 'false' ? millis : `(${isNull} ? 0 : ${millis})`} + ${expiry.delayMicros / 1000}`
+      if (expiry !== null) {
+        const untimed = `${cg.constant(c.state)}.mode === 'realTime' ? Math.max(0, ${burst.late}) : 0`
+        end = `${isNull === 'false' ? millis : `(${isNull} ? ${untimed} : ${millis})`} + ${expiry.delayMicros / 1000}`
+      }
     }
     const insert = (hash: string): string => `${store}.insert(${hash}, ${key.buffer}, 0, ${key.length}, ${end})`
     const { entry, isNew } = emitLookup(c, this.store, key, burst, insert)

@@ -85,7 +85,8 @@ test.each(masters)('%s', async master => {
       await expect(plan.writeStream.format('counted-sink').start()).rejects.toThrow('no such place')
       expect(open).toBe(0)
     }
-    const query = await frame.union(frame).writeStream.format('counted-sink').start()
+    const other = session.readStream.format('counted').option('other', 'true').load()
+    const query = await frame.union(other).writeStream.format('counted-sink').start()
     expect(open).toBe(3)
     await query.stop()
     expect(open).toBe(0)

@@ -34,11 +34,12 @@ const finish = async (): Promise<void> => {
 }
 
 describe('another plan', () => {
-  const events = (): DataFrame =>
+  const events = (filesPerTrigger = '1000'): DataFrame =>
     WalkwaySession.builder()
       .master('inline')
       .create()
       .readStream.schema('time TIMESTAMP, key STRING, value BIGINT')
+      .option('maxFilesPerTrigger', filesPerTrigger)
       .json(folders.input)
       .withWatermark('time', '2 seconds')
   const plans: readonly { readonly name: string; readonly plan: () => DataFrame; readonly differs: RegExp }[] = [
@@ -58,7 +59,7 @@ describe('another plan', () => {
       differs: /stateful operator 0 was aggregate, and is deduplicate/,
     },
     { name: 'no state', plan: () => events().select('key'), differs: /the number of stateful operators was 1, and is 0/ },
-    { name: 'another source', plan: () => events().union(events()), differs: /the list of sources was .*json, and is .*json, .*json/ },
+    { name: 'another source', plan: () => events().union(events('1')), differs: /the list of sources was .*json, and is .*json, .*json/ },
   ]
 
   test.each(plans)('is refused, and the error names what differs: $name', async ({ plan, differs }) => {

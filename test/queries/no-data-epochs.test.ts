@@ -11,7 +11,8 @@ const programs: Record<string, [(events: DataFrame) => DataFrame, 'append' | 'up
   'windows in update mode are let go': [events => events.groupBy(window('at', '1 second')).agg(count('*')), 'update', 2],
   'windows in complete mode stay as they are': [events => events.groupBy(window('at', '1 second')).agg(count('*')), 'complete', 1],
   'distinct rows by time are let go': [events => events.dropDuplicates(['key', 'at']), 'append', 2],
-  'distinct rows without time are not': [events => events.dropDuplicates(['key']), 'append', 1],
+  'distinct rows by something else': [events => events.dropDuplicates(['key']), 'append', 2],
+  'distinct rows whose time nobody reads are kept': [events => events.dropDuplicates(['key']).select('key'), 'append', 1],
   'nothing is due without state': [events => events.select('key'), 'append', 1],
 }
 
