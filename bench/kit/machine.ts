@@ -22,12 +22,15 @@ export const describeMachine = (loadAverage: number): Machine => ({
   loadAverage: Math.round(loadAverage * 100) / 100,
 })
 
-/** The commit, with a `+` if files differ from it; `unknown` outside a repository. */
+/** The commit, with a `+` if files differ from it, other than the results that are stored; `unknown` outside a repository. */
 export const describeCommit = (folder: string): string => {
   try {
     const git = (...args: string[]): string =>
       execFileSync('git', ['-C', folder, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
-    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+')
+    return (
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--untracked-files=no', '--', ':/', ':(top,exclude)bench/results') === '' ? '' : '+')
+    )
   } catch {
     return 'unknown'
   }

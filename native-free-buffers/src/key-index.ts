@@ -207,6 +207,16 @@ export class KeyIndex {
    * handle.
    */
   insert(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, valueBytes: number): number {
+    const handle = this.allocate(hash, key, keyOffset, keyLength, valueBytes)
+    this.#put(this.#bucketOf(hash), hash, handle)
+    this.#size++
+    if (this.#size > this.#buckets * TARGET_LOAD) this.#grow()
+    if (this.#size > this.#frontRoom) this.#growFront()
+    return handle
+  }
+
+  /** The block of an entry alone, which the index does not know. */
+  allocate(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, valueBytes: number): number {
     const arena = this.#arena
     const padded = (keyLength + 7) & ~7
     const handle = arena.allocate(ENTRY_KEY_OFFSET + padded + valueBytes)
@@ -221,11 +231,15 @@ export class KeyIndex {
     const to = at + ENTRY_KEY_OFFSET
     if (keyLength > 64) u8.set(key.subarray(keyOffset, keyOffset + keyLength), to)
     else for (let i = 0; i < keyLength; i++) u8[to + i] = key[keyOffset + i]
-    this.#put(this.#bucketOf(hash), hash, handle)
-    this.#size++
-    if (this.#size > this.#buckets * TARGET_LOAD) this.#grow()
-    if (this.#size > this.#frontRoom) this.#growFront()
     return handle
+  }
+
+  /** Forgets all entries at once. Their blocks stay the owner's. */
+  clear(): void {
+    this.#size = 0
+    if (this.#chunks[0].byteLength <= SMALL_BYTES) this.#chunks[0].fill(0)
+    if (this.#hasFront) clearFront(this.front)
+    this.#dropAll()
   }
 
   /** Forgets an entry. Its block is the owner's to free. */

@@ -177,28 +177,22 @@ export interface KeyInWords extends KeyPlace {
   emitHash(): string
 }
 
-/**
- * Composes the canonical bytes of a key and its hash. `columns` must be the same for all code that shares an index. `exact`: −0 stays what
- * it is, for bytes that are read back and never compared.
- */
-export const emitKey = (
-  cg: CodeBuilder,
-  values: readonly Value[],
-  columns: readonly KeyColumn[],
-  zeros: 'canonical' | 'exact' = 'canonical',
-): KeyCode => {
-  const key = emitKeyWords(cg, values, columns, zeros)
+/** Composes the canonical bytes of a key and its hash. `columns` must be the same for all code that shares an index. */
+export const emitKey = (cg: CodeBuilder, values: readonly Value[], columns: readonly KeyColumn[]): KeyCode => {
+  const key = emitKeyWords(cg, values, columns)
   key.emitBytes()
   return { ...key, hash: key.emitHash() }
 }
 
-/** The same, but only what is needed in order to compare the key with another one. */
-export const emitKeyWords = (
-  cg: CodeBuilder,
-  values: readonly Value[],
-  columns: readonly KeyColumn[],
-  zeros: 'canonical' | 'exact' = 'canonical',
-): KeyInWords => {
+/** The bytes alone, of values that are read back and never searched for: −0 stays what it is, and there is no hash. */
+export const emitKeyBytes = (cg: CodeBuilder, values: readonly Value[], columns: readonly KeyColumn[]): KeyPlace => {
+  const key = emitKeyWords(cg, values, columns, false)
+  key.emitBytes()
+  return key
+}
+
+/** The same as `emitKey`, but only what is needed in order to compare the key with another one. */
+export const emitKeyWords = (cg: CodeBuilder, values: readonly Value[], columns: readonly KeyColumn[], isSearched = true): KeyInWords => {
   const layout = layoutKey(columns)
   const scratch = new KeyScratch(layout.fixedBytes + SHORT_TEXT)
   const k = cg.constant(scratch, 'key')
@@ -206,7 +200,7 @@ export const emitKeyWords = (
   for (const [i, shape] of layout.columns.entries()) flatten(shape, values[i], 'false', leaves)
   const strings = leaves.filter(({ leaf }) => isBytes(leaf.type))
   const place = { views: k, buffer: `${k}.u8` }
-  const only = leaves.length === 1 ? leaves[0].value : null
+  const only = isSearched && leaves.length === 1 ? leaves[0].value : null
   if (only?.form === 'text') {
     const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
     cg.line(`const ${hash} = ${k}.composeText(${only.code}, ${only.isNull}, ${layout.nullWords === 0 ? 0 : 8}), ${length} = ${k}.textEnd`)
@@ -230,7 +224,7 @@ export const emitKeyWords = (
     const wide = leaf.type.kind === 'decimal' && leaf.type.precision > 18
     const zero = `${i64}[${at >> 3}] = 0n${wide ? `, ${i64}[${(at >> 3) + 1}] = 0n` : ''}`
     if (guarded) cg.open(`if (${value.isNull}) ${zero}; else {`)
-    emitSlot(cg, leaf, value, at, { i32, f64, i64 }, zeros === 'canonical' ? ' + 0' : '')
+    emitSlot(cg, leaf, value, at, { i32, f64, i64 }, isSearched ? ' + 0' : '')
     if (guarded) cg.close()
   }
   for (const { leaf, value } of strings) {
@@ -242,7 +236,8 @@ export const emitKeyWords = (
   }
   if (strings.length > 0) {
     const [length, hash] = [cg.fresh('klen'), cg.fresh('hash')]
-    cg.line(`const ${length} = ${k}.pad(${end}), ${hash} = ${k}.hash(${length})`)
+    cg.line(`const ${length} = ${k}.pad(${end})`)
+    if (isSearched) cg.line(`const ${hash} = ${k}.hash(${length})`)
     return { ...place, length, fixedBytes: null, words: [], telling: [], emitBytes: () => {}, emitHash: () => hash }
   }
   const { fixedBytes } = layout

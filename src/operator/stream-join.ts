@@ -42,7 +42,7 @@ export class StreamJoin implements StatefulOperator, JoinInFlow {
     this.#spec = spec
     this.#isFull = isFull
     const timed = spec.timeKey !== null || spec.left.bounds.length + spec.right.bounds.length > 0
-    this.store = new KeyedStore({ valueBytes: LINKS.bytes, varSlots: [], timed })
+    this.store = new KeyedStore({ valueBytes: LINKS.bytes, varSlots: [], timed, searched: false })
     this.lists = new JoinLists(this.store)
     this.#code = new StreamJoinCode(spec, this.store, this.lists, this, this.#numbers)
     this.#numberOffsets = [LEFT, RIGHT].map(side => layoutKey(storedTypes(spec, side)).leaves[0].offset)
@@ -59,6 +59,7 @@ export class StreamJoin implements StatefulOperator, JoinInFlow {
   }
 
   beginEpoch(policy: EpochPolicy): void {
+    this.store.restored()
     this.flags.raiseLate(policy.lateMillis)
     this.inBatches = policy.mode === 'microBatch'
     // In real time it comes through the rings, behind the rows that it makes due before this operator.

@@ -43,6 +43,8 @@ export interface KeyedStoreOptions {
   readonly varSlots: readonly number[]
   /** True when entries are evicted by time. */
   readonly timed: boolean
+  /** False where nobody looks for an entry by its key, once a checkpoint has been restored. */
+  readonly searched?: boolean
 }
 
 export class KeyedStore {
@@ -56,6 +58,10 @@ export class KeyedStore {
   tracking = true
   /** True when changes are persisted; then deletions are logged as well. */
   log: ChangeLog | null = null
+  /** Whether entries are in the index; and how many there are that are not. */
+  #isIndexed = true
+  #unindexed = 0
+  readonly #searched: boolean
   /** The log of the epoch that is being sealed; entries about to change go there. */
   #sealLog: ChangeLog | null = null
   /** The tag of the entries that are being sealed; no entry has it while none are. */
@@ -77,10 +83,11 @@ export class KeyedStore {
     this.valueBytes = options.valueBytes
     this.#varSlots = options.varSlots
     this.buckets = options.timed ? new TimeBuckets() : null
+    this.#searched = options.searched ?? true
   }
 
   get size(): number {
-    return this.index.size
+    return this.index.size + this.#unindexed
   }
 
   get usedBytes(): number {
@@ -94,9 +101,17 @@ export class KeyedStore {
 
   /** A new entry with a zeroed value. `endMillis` is when it is due; ignored by a store that is not timed. */
   insert(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, endMillis: number): number {
-    const handle = this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
+    const handle = this.insertLoose(hash, key, keyOffset, keyLength)
     if (this.buckets !== null) this.addToBucket(handle, endMillis)
     return handle
+  }
+
+  /** All that a checkpoint holds has been restored. May be called again. */
+  restored(): void {
+    if (this.#searched || !this.#isIndexed) return
+    this.#unindexed = this.index.size
+    this.#isIndexed = false
+    this.index.clear()
   }
 
   /** Chains an entry into the bucket of the time at which it is due. */
@@ -127,12 +142,19 @@ export class KeyedStore {
 
   /** A new entry that nobody else will know of: it is in no bucket and no list of changes, and `discard` takes it away again. */
   insertLoose(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): number {
-    return this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
+    if (this.#isIndexed) return this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
+    this.#unindexed++
+    return this.index.allocate(hash, key, keyOffset, keyLength, this.valueBytes)
   }
 
   discard(handle: number): void {
-    this.index.remove(handle)
+    this.#forget(handle)
     this.freeEntry(handle)
+  }
+
+  #forget(handle: number): void {
+    if (this.#isIndexed) this.index.remove(handle)
+    else this.#unindexed--
   }
 
   /** True if an entry is due when the watermark stands there. */
@@ -172,7 +194,7 @@ export class KeyedStore {
     const at = (((handle & arena.handleMask) << 3) + TAG_OFFSET) >> 2
     const tag = i32[at]
     if (tag === this.#sealTag && this.#sealLog !== null) this.writeEntry(handle, this.#sealLog, tag)
-    this.index.remove(handle)
+    this.#forget(handle)
     this.logRemoval(handle)
     if (tag === this.tag) {
       i32[at] = this.tag | DEAD

@@ -72,6 +72,27 @@ describe.each(seeds(4))('seed %i', seed => {
     expect([index.size, arena.usedBytes]).toEqual([0, 0])
   })
 
+  test.each([40, 30_000])('cleared with %i entries, it is as new, and the blocks are still there', count => {
+    const arena = new Arena()
+    const index = new KeyIndex(arena)
+    const key = new Uint8Array(new Int32Array(1).buffer)
+    const keyOf = (n: number): Uint8Array => {
+      new Int32Array(key.buffer)[0] = n
+      return key
+    }
+    const handles = Array.from({ length: count }, (_, n) => index.insert(Math.imul(n, 7), keyOf(n), 0, 4, 8))
+    const loose = index.allocate(5, keyOf(-1), 0, 4, 8)
+    const used = arena.usedBytes
+    index.clear()
+    expect([index.size, arena.usedBytes, index.cursor().next()]).toEqual([0, used, 0])
+    for (let n = 0; n < count; n++) expect(index.find(Math.imul(n, 7), keyOf(n), 0, 4)).toBe(0)
+    const again = index.insert(7, keyOf(1), 0, 4, 8)
+    expect(index.find(7, keyOf(1), 0, 4)).toBe(again)
+    index.remove(again)
+    for (const handle of [...handles, loose, again]) arena.free(handle, 16 + 8 + 8)
+    expect(arena.usedBytes).toBe(0)
+  })
+
   test('an insertion or a removal moves few entries, however many there are', () => {
     const random = seededRandom(seed)
     const arena = new Arena()

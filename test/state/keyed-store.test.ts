@@ -278,3 +278,23 @@ describe('a store', () => {
     expect(() => store.restore(hashOf(key), key, 0, key.length, value, 0, value.length)).toThrow('a stored value has 27 bytes: expected 24')
   })
 })
+
+test('a store that is not searched counts, logs and lets go of its entries without an index', () => {
+  const store = new KeyedStore({ valueBytes: VALUE_BYTES, varSlots: [], timed: true, searched: false })
+  const key = new TextEncoder().encode('key')
+  const before = store.insert(1, key, 0, key.length, 10)
+  expect(find(store, key)).toBe(0)
+  expect(store.index.find(1, key, 0, key.length)).toBe(before)
+  store.restored()
+  expect([store.size, store.index.size]).toEqual([1, 0])
+  const later = store.insert(2, key, 0, key.length, 20)
+  const loose = store.insertLoose(3, key, 0, key.length)
+  expect([store.size, store.index.size]).toEqual([3, 0])
+  store.discard(loose)
+  const removed: number[] = []
+  store.log = { put: () => {}, delete: hash => removed.push(hash) }
+  while (store.hasDue(20)) store.remove(store.takeDue())
+  expect(removed).toEqual([1, 2])
+  expect([store.size, store.usedBytes]).toEqual([0, 0])
+  expect(later).not.toBe(before)
+})
