@@ -1,42 +1,9 @@
-import type { RecordBuffer } from '../record/record-buffer.ts'
-import type { RecordWriterSink, SinkConnector, SinkToken } from './connector.ts'
-import { Ticket } from './connector.ts'
+import type { SinkConnector } from './connector.ts'
+import { PromptWriter } from './prompt-writer.ts'
 
 /** Counts rows and drops them: what benchmarks write to. */
-class NoopWriter implements RecordWriterSink {
-  readonly rows = 'records'
-  #count = 0
-
-  open(): Ticket<void> {
-    return Ticket.of(undefined)
-  }
-
-  beginEpoch(): void {}
-
-  offer(rows: RecordBuffer): void {
-    this.#count += rows.rowCount
-    rows.clear()
-  }
-
-  step(): boolean {
-    return false
-  }
-
-  prepare(): Ticket<SinkToken> {
-    return Ticket.of(null)
-  }
-
-  offeredCount(): number {
-    return this.#count
-  }
-
-  acknowledgedCount(): number {
-    return this.#count
-  }
-
-  close(): Ticket<void> {
-    return Ticket.of(undefined)
-  }
+class NoopWriter extends PromptWriter {
+  protected take(): void {}
 }
 
 export const noopSink: SinkConnector = {

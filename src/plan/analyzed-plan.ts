@@ -152,3 +152,16 @@ export type AnalyzedPlan =
       readonly schema: StructType
     }
   | { readonly kind: 'limit'; readonly child: AnalyzedPlan; readonly count: number; readonly schema: StructType }
+
+/** What a plan's rows come from; not the tables that it joins with, which are read before. */
+export const childrenOf = (plan: AnalyzedPlan): readonly AnalyzedPlan[] => {
+  switch (plan.kind) {
+    case 'source':
+    case 'localRelation':
+      return []
+    case 'union':
+      return plan.inputs
+    default:
+      return [plan.child]
+  }
+}

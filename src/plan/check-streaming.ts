@@ -1,6 +1,6 @@
 import { EngineError } from '../base/errors.ts'
 import type { Analyzed } from './analyzed.ts'
-import type { AnalyzedPlan } from './analyzed-plan.ts'
+import { type AnalyzedPlan, childrenOf } from './analyzed-plan.ts'
 import type { OutputMode } from './logical-plan.ts'
 
 /**
@@ -59,18 +59,6 @@ export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void
     if (outputMode !== 'complete' || node.kind !== 'sort' || find(node.child, ({ kind }) => kind === 'aggregate').length === 0) {
       throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'sorting a stream, except after an aggregation in complete mode' })
     }
-  }
-}
-
-const childrenOf = (plan: AnalyzedPlan): readonly AnalyzedPlan[] => {
-  switch (plan.kind) {
-    case 'source':
-    case 'localRelation':
-      return []
-    case 'union':
-      return plan.inputs
-    default:
-      return [plan.child]
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Bound } from '../expression/expression.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { UserRow } from '../record/user-value.ts'
-import type { AnalyzedPlan } from './analyzed-plan.ts'
+import { type AnalyzedPlan, childrenOf } from './analyzed-plan.ts'
 import type { OutputMode, SourceNode } from './logical-plan.ts'
 import { watermarkLag } from './watermark-lag.ts'
 import { type WindowSlices, windowSlices } from './window-slices.ts'
@@ -263,19 +263,6 @@ const repeated = (plan: AnalyzedPlan): ReadonlySet<AnalyzedPlan> => {
   }
   visit(plan)
   return found
-}
-
-/** What a plan's rows come from; not the tables that it joins with, which are read before. */
-export const childrenOf = (plan: AnalyzedPlan): readonly AnalyzedPlan[] => {
-  switch (plan.kind) {
-    case 'source':
-    case 'localRelation':
-      return []
-    case 'union':
-      return plan.inputs
-    default:
-      return [plan.child]
-  }
 }
 
 /** True if some of a plan's rows are totals. */

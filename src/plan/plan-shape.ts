@@ -1,7 +1,6 @@
 import type { Bound } from '../expression/expression.ts'
-import type { AnalyzedPlan, JoinSide } from './analyzed-plan.ts'
+import { type AnalyzedPlan, childrenOf, type JoinSide } from './analyzed-plan.ts'
 import { inputsOf } from './bound-inputs.ts'
-import { childrenOf } from './physical-plan.ts'
 
 /**
  * What a node does, whatever columns it leaves out. Nodes with the same key do the same to the same rows; columns with the same name hold

@@ -2,7 +2,7 @@ import { aggregateText, boundText, visible } from '../expression/bound-text.ts'
 import type { Bound } from '../expression/expression.ts'
 import { outputName } from '../expression/resolve.ts'
 import { type StructType, typeName } from '../record/data-type.ts'
-import type { AnalyzedPlan, JoinSide, SortKey } from './analyzed-plan.ts'
+import { type AnalyzedPlan, childrenOf, type JoinSide, type SortKey } from './analyzed-plan.ts'
 import type { LogicalPlan } from './logical-plan.ts'
 import type { ChainOp } from './physical-plan.ts'
 import type { WindowSlices } from './window-slices.ts'
@@ -70,19 +70,8 @@ const logicalLine = (plan: LogicalPlan): string => {
 /** A plan whose names are resolved. */
 export const analyzedText = (plan: AnalyzedPlan): string => tree(plan, analyzedLine, analyzedChildren)
 
-const analyzedChildren = (plan: AnalyzedPlan): readonly AnalyzedPlan[] => {
-  switch (plan.kind) {
-    case 'source':
-    case 'localRelation':
-      return []
-    case 'union':
-      return plan.inputs
-    case 'tableJoin':
-      return [plan.child, plan.table]
-    default:
-      return [plan.child]
-  }
-}
+const analyzedChildren = (plan: AnalyzedPlan): readonly AnalyzedPlan[] =>
+  plan.kind === 'tableJoin' ? [plan.child, plan.table] : childrenOf(plan)
 
 const analyzedLine = (plan: AnalyzedPlan): string => {
   switch (plan.kind) {

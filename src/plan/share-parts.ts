@@ -1,9 +1,8 @@
 import type { Bound, BoundAggregate } from '../expression/expression.ts'
 import { type Field, structType } from '../record/data-type.ts'
-import type { AnalyzedPlan } from './analyzed-plan.ts'
+import { type AnalyzedPlan, childrenOf } from './analyzed-plan.ts'
 import { mapInputs } from './bound-inputs.ts'
 import { isCostly } from './optimize.ts'
-import { childrenOf } from './physical-plan.ts'
 import { type Shape, Shapes } from './plan-shape.ts'
 
 /**
