@@ -21,9 +21,15 @@ const HINT_BYTES = 64 * 2 ** 20
  * One more hint ends the collection that another has started; and what was still in use then, or was dropped while that one ran, is free
  * after one more.
  */
-const HINTS_TO_FOLLOW = 4
-/** A collection that has begun should be over before the next hint: it would be in vain. */
+const HINTS_TO_FOLLOW = 8
+/**
+ * A collection that has begun should be over before the next hint: it would be in vain. On a busy machine V8's own threads may take seconds
+ * for one, so the last hints come at twice the distance of the one before.
+ */
 const MILLIS_BETWEEN_HINTS = 500
+const DOUBLING_HINTS = 4
+
+const millisToNext = (owed: number): number => MILLIS_BETWEEN_HINTS * 2 ** Math.max(0, DOUBLING_HINTS + 1 - owed)
 
 let droppedBytes = 0
 let hintsOwed = 0
@@ -49,7 +55,7 @@ const hint = (): void => {
  * ever. Does nothing when nothing has been dropped; else it may take the milliseconds of a collection.
  */
 export const collectDropped = (): void => {
-  if (hintsOwed === 0 || performance.now() - hintedMillis < MILLIS_BETWEEN_HINTS) return
+  if (hintsOwed === 0 || performance.now() - hintedMillis < millisToNext(hintsOwed)) return
   hintsOwed--
   hint()
 }
