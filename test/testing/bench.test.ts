@@ -23,12 +23,12 @@ const windowed = (events: DataFrame): DataFrame =>
   events.withWatermark('at', '1 second').groupBy(window('at', '10 seconds'), 'key').agg(sum('n').alias('total'))
 
 describe('rows out', () => {
-  test.each(['records', 'objects'] as const)('of a filter, from %s', async input => {
+  test.each(['records', 'columns', 'objects'] as const)('of a filter, from %s', async input => {
     const result = await bench({ ...small, input, query: half, check: out => expect(out).toHaveLength(300) })
     expect(result.rowsOutPerEvent).toBe(0.5)
   })
 
-  test.each(['records', 'objects'] as const)('of an aggregation, from %s, event by event and by epochs', async input => {
+  test.each(['records', 'columns', 'objects'] as const)('of an aggregation, from %s, event by event and by epochs', async input => {
     const check = (out: readonly Record<string, unknown>[]): void => {
       const last = new Map(out.map(row => [row.key, row.rows]))
       expect([...last.values()].reduce((sum: number, n) => sum + Number(n), 0)).toBe(300)
@@ -38,9 +38,13 @@ describe('rows out', () => {
     expect(inEpochs.rowsOutPerEvent).toBeCloseTo(7 / 600, 9)
   })
 
-  test.each(['realTime', 'microBatch'] as const)('of windows that close, pass for pass, %s: no row is late', async mode => {
+  test.each([
+    ['realTime', 'records'],
+    ['microBatch', 'records'],
+    ['realTime', 'columns'],
+  ] as const)('of windows that close, pass for pass, %s, from %s: no row is late', async (mode, input) => {
     // Rows span a minute, so a pass closes six windows of seven keys; they span a little less than the distance of two passes.
-    const result = await bench({ ...small, query: windowed, outputMode: 'append', mode })
+    const result = await bench({ ...small, query: windowed, outputMode: 'append', mode, input })
     expect(result.rowsOutPerEvent).toBeGreaterThan((6 * 7 - 7) / 600)
     expect(result.rowsOutPerEvent).toBeLessThan((6 * 7 + 14) / 600)
   })
@@ -66,6 +70,31 @@ test('costs of both are told, and shown', async () => {
   expect(result.compileMillis).toBeGreaterThan(0)
   expect(result.codeLength).toBeGreaterThan(500)
   expect(benchText(result)).toMatch(/^warm .*ns an event.*\nby hand .*\ncold .*\ncode \s+\d+ characters/)
+})
+
+test('a loop by hand may read columns: those of the schema, all rows, in their order, whatever the query reads', async () => {
+  // More rows than a task reads at once, nulls among them.
+  const many = Array.from({ length: 2500 }, (_, i) => ({ name: i % 3 === 0 ? null : `name ${i}`, n: i, big: BigInt(i) << 32n }))
+  let calls = 0
+  const result = await bench({
+    schema: 'name STRING, n INT NOT NULL, big BIGINT NOT NULL',
+    rows: many,
+    input: 'columns',
+    events: 2500,
+    rounds: 2,
+    query: events => events.filter(col('name').isNotNull()).select('n'),
+    check: out => expect(out.map(({ n }) => n)).toEqual(many.filter(({ name }) => name !== null).map(({ n }) => n)),
+    byHand: (given, columns) => {
+      const { page, offsets, lengths, nulls } = columns.bytes(0)
+      const decode = (i: number): string => new TextDecoder().decode(page.subarray(offsets[i], offsets[i] + lengths[i]))
+      const { values } = columns.numbers(1)
+      const { values: bigs } = columns.longs(2)
+      expect(given.map((_, i) => ({ name: nulls?.[i] === 1 ? null : decode(i), n: values[i], big: bigs[i] }))).toEqual(many)
+      return ++calls
+    },
+  })
+  expect(calls).toBe(2 + 2)
+  expect(result.rowsOutPerEvent).toBeCloseTo(1666 / 2500, 9)
 })
 
 test('an answer that is wrong, and programs that cannot be measured, are refused', async () => {

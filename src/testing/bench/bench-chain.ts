@@ -14,9 +14,10 @@ import type { UserRow } from '../../record/user-value.ts'
 import { Task } from '../../runtime/task.ts'
 import type { InputEvents, TaskInput } from '../../runtime/task-input.ts'
 import type { TaskOutput } from '../../runtime/task-output.ts'
-import { type RowFeed, rowFeed } from '../row-feed.ts'
+import { type RowFeed, type RowForm, rowFeed } from '../row-feed.ts'
 import { compileSingle, onlyStage } from '../single-chain.ts'
 import { staticTablesOf } from '../torture/instance.ts'
+import { PreparedColumns } from './prepared-columns.ts'
 
 export type BenchMode = 'realTime' | 'microBatch'
 
@@ -34,7 +35,8 @@ export class BenchChain {
   #failure: Error | null = null
   #epoch = 0
 
-  constructor(physical: PhysicalPlan, outputMode: OutputMode, mode: BenchMode, input: 'records' | 'objects') {
+  /** `mostRows`: how many are ever made ready at once. */
+  constructor(physical: PhysicalPlan, outputMode: OutputMode, mode: BenchMode, input: RowForm, mostRows: number) {
     const stage = onlyStage(physical)
     const watermarks = stage.ops
       .filter(op => op.kind === 'watermark')
@@ -42,7 +44,7 @@ export class BenchChain {
     const state = new ChainState(watermarks.length, systemClock())
     this.#mode = mode
     this.#watermark = new EpochWatermark(new Map(watermarks.map(w => [w.watermarkId, w.delayMillis])), 'min', null)
-    this.#input = new PassInput(stage.inputSchema, input)
+    this.#input = new PassInput(stage.inputSchema, input, mostRows)
     this.#output = new CountingOutput(stage.outputSchema)
     this.inputSchema = stage.inputSchema
     this.isTimed = watermarks.length > 0
@@ -78,7 +80,7 @@ export class BenchChain {
     return this.#output.count
   }
 
-  /** Makes rows ready for `run`, as records or as they are. */
+  /** Makes rows ready for `run`, in the form in which they come in. */
   prepare(rows: readonly UserRow[]): void {
     this.#input.prepare(rows)
   }
@@ -119,8 +121,8 @@ class PassInput implements TaskInput {
   #endsEpoch = false
   #awaitingRelease = false
 
-  constructor(schema: StructType, form: 'records' | 'objects') {
-    this.#feed = rowFeed(schema, form, 1)
+  constructor(schema: StructType, form: RowForm, mostRows: number) {
+    this.#feed = form === 'columns' ? new PreparedColumns(schema, mostRows) : rowFeed(schema, form, 1)
   }
 
   get chainInput(): ChainInput {

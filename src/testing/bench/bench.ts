@@ -5,11 +5,13 @@ import { analyze } from '../../plan/analyze.ts'
 import type { OutputMode } from '../../plan/logical-plan.ts'
 import { optimize } from '../../plan/optimize.ts'
 import { planPhysical } from '../../plan/physical-plan.ts'
+import type { ColumnBatch } from '../../record/column-batch.ts'
 import type { StructType } from '../../record/data-type.ts'
 import type { UserRow } from '../../record/user-value.ts'
 import { BenchChain, type BenchMode } from './bench-chain.ts'
 import { type Garbage, GarbageMeter } from './garbage.ts'
 import { laterRows } from './later-rows.ts'
+import { PreparedColumns } from './prepared-columns.ts'
 import { type Spread, spreadOf } from './statistics.ts'
 
 /** What is measured: a chain of operators over given rows, and perhaps the same by hand. */
@@ -23,10 +25,16 @@ export interface BenchSpec {
   readonly outputMode?: OutputMode
   /** `realTime` unless given: one epoch without an end. `microBatch`: one for each pass over the rows, and its end is measured, too. */
   readonly mode?: BenchMode
-  /** How rows come in: as `records`, as from a source or another task (unless given), or as `objects`, as pushed by a program. */
-  readonly input?: 'records' | 'objects'
-  /** A loop over the same rows, to compare with. What it returns is kept, so that no compiler leaves the work out. */
-  readonly byHand?: (rows: readonly UserRow[]) => unknown
+  /**
+   * How rows come in: as `records`, as from another task, from Kafka or from files (unless given); as `columns`, as from a ColumnReader, by
+   * bursts of as many as a task reads at once; or as `objects`, as pushed by a program. Encoding records and filling columns is not measured.
+   */
+  readonly input?: 'records' | 'columns' | 'objects'
+  /**
+   * A loop over the same rows, to compare with: as objects, or all as one batch of columns, row `i` of it being `rows[i]`. What it returns is
+   * kept, so that no compiler leaves the work out.
+   */
+  readonly byHand?: (rows: readonly UserRow[], columns: ColumnBatch) => unknown
   /** Looks at what the first pass over all rows put out; throws if it is wrong. */
   readonly check?: (rows: readonly UserRow[]) => void
   /** Events of one round, at least; 200,000 unless given. */
@@ -64,7 +72,7 @@ const WARMUPS = 2
  * seconds; one at a time. Throws the EngineErrors of a program that cannot run, and what `check` throws.
  */
 export const bench = async (spec: BenchSpec): Promise<BenchResult> => {
-  const { rows, rounds = 7, byHand } = spec
+  const { rows, rounds = 7 } = spec
   if (rows.length === 0) throw new Error('bench needs rows')
   const begun = performance.now()
   const chain = compile(spec)
@@ -77,6 +85,7 @@ export const bench = async (spec: BenchSpec): Promise<BenchResult> => {
 
   const perRound = Math.max(1, Math.ceil((spec.events ?? 200_000) / rows.length))
   const events = perRound * rows.length
+  const byHand = handWork(spec)
   const meters = { engine: new GarbageMeter(), hand: new GarbageMeter() }
   try {
     const nanos = { engine: [] as number[], hand: [] as number[] }
@@ -89,10 +98,7 @@ export const bench = async (spec: BenchSpec): Promise<BenchResult> => {
       }
       let [engine, hand] = [0, 0]
       for (let pass = 0; pass < perRound; pass++) engine += passes.over(rows, work => meters.engine.measure(work, rows.length))
-      for (let pass = 0; pass < perRound && byHand !== undefined; pass++) {
-        const work = (): void => keep(byHand(rows))
-        hand += meters.hand.measure(work, rows.length)
-      }
+      for (let pass = 0; pass < perRound && byHand !== null; pass++) hand += meters.hand.measure(byHand, rows.length)
       if (round < 0) continue
       nanos.engine.push(engine / events)
       nanos.hand.push(hand / events)
@@ -104,7 +110,7 @@ export const bench = async (spec: BenchSpec): Promise<BenchResult> => {
       compileMillis,
       codeLength: chain.chain.sources.reduce((sum, source) => sum + source.length, 0),
       rowsOutPerEvent: (chain.rowsOut - before) / total,
-      byHand: byHand === undefined ? null : costOf(nanos.hand, await meters.hand.take(), total),
+      byHand: byHand === null ? null : costOf(nanos.hand, await meters.hand.take(), total),
     }
   } finally {
     meters.engine.close()
@@ -112,12 +118,24 @@ export const bench = async (spec: BenchSpec): Promise<BenchResult> => {
   }
 }
 
-const compile = ({ schema, query, outputMode = 'update', mode = 'realTime', input = 'records' }: BenchSpec): BenchChain => {
+const schemaOf = ({ schema }: BenchSpec): StructType => (typeof schema === 'string' ? parseSchema(schema) : schema)
+
+const compile = (spec: BenchSpec): BenchChain => {
+  const { rows, query, outputMode = 'update', mode = 'realTime', input = 'records' } = spec
   const session = WalkwaySession.builder().master('inline').create()
-  const type = typeof schema === 'string' ? parseSchema(schema) : schema
+  const type = schemaOf(spec)
   const events = new DataFrame({ kind: 'source', id: '0', format: 'memory', options: {}, schema: type, streaming: true }, session)
   const plan = optimize(analyze(query(events, session).plan).plan)
-  return new BenchChain(planPhysical(plan, 1, outputMode), outputMode, mode, input)
+  return new BenchChain(planPhysical(plan, 1, outputMode), outputMode, mode, input, rows.length)
+}
+
+/** One pass by hand; null if there is none. */
+const handWork = (spec: BenchSpec): (() => void) | null => {
+  const { rows, byHand } = spec
+  if (byHand === undefined) return null
+  const columns = new PreparedColumns(schemaOf(spec), rows.length)
+  columns.set(rows)
+  return () => keep(byHand(rows, columns.batch))
 }
 
 /** What a chain of its own puts out for all rows, once. */
