@@ -233,6 +233,10 @@ export const toExpression = (value: ColumnOrLiteral): Expression => (value insta
 /** The expression of a column given itself or by its name. */
 export const namedExpression = (column: ColumnOrName): Expression => {
   if (column instanceof Column) return column.expression
+  if (typeof column !== 'string') {
+    const expected = 'a Column, or the name of one; lit(…) makes a Column of a value'
+    throw new EngineError('BAD_ARGUMENT', { argument: 'A column', value: String(column), expected })
+  }
   if (column === '*') return { kind: 'star', prefix: null }
   return column.endsWith('.*') ? { kind: 'star', prefix: column.slice(0, -2) } : { kind: 'column', name: column }
 }

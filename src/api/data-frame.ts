@@ -4,6 +4,7 @@ import { formatTable } from '../connector/console-sink.ts'
 import { analyze } from '../plan/analyze.ts'
 import type { JoinType, LogicalPlan } from '../plan/logical-plan.ts'
 import { type StructType, typeName } from '../record/data-type.ts'
+import { conditionOf, expressionsOf, type ListOf, listOf, type NonEmptyListOf, namesOrAll } from './arguments.ts'
 import { Column, type ColumnOrName, namedExpression } from './column.ts'
 import { count } from './functions.ts'
 import { GroupedData } from './grouped-data.ts'
@@ -46,9 +47,13 @@ export class DataFrame {
 
   // --- Rows to rows
 
-  /** Columns, names, `'*'`, or `'a.*'` for the fields of a struct. */
-  select(...columns: readonly ColumnOrName[]): DataFrame {
-    return this.#with({ kind: 'project', child: this.plan, columns: columns.map(namedExpression) })
+  /**
+   * Columns, names, `'*'`, or `'a.*'` for the fields of a struct, one by one or as a list. With an aggregate among them it is a total over
+   * all rows, as `agg` is: `select(count('*'), sum('x'))`; a column beside it that is no part of an aggregate is refused at analysis, with
+   * MISSING_GROUP_BY.
+   */
+  select(...columns: ListOf<ColumnOrName>): DataFrame {
+    return this.#with({ kind: 'project', child: this.plan, columns: expressionsOf(columns) })
   }
 
   /** Adds a column, or replaces the one of that name. */
@@ -69,13 +74,16 @@ export class DataFrame {
     return this.#with({ kind: 'rename', child: this.plan, from, to })
   }
 
-  drop(...names: readonly string[]): DataFrame {
-    return this.#with({ kind: 'drop', child: this.plan, names })
+  /** All columns but these: every column of a name, or just the one that a Column means. What is not there is no error. */
+  drop(...columns: ListOf<ColumnOrName>): DataFrame {
+    const given = listOf(columns)
+    const names = given.filter(column => typeof column === 'string')
+    return this.#with({ kind: 'drop', child: this.plan, names, columns: given.filter(c => typeof c !== 'string').map(namedExpression) })
   }
 
   /** Rows for which the condition is true; null is not. */
   filter(condition: Column): DataFrame {
-    return this.#with({ kind: 'filter', child: this.plan, condition: condition.expression })
+    return this.#with({ kind: 'filter', child: this.plan, condition: conditionOf('filter', condition) })
   }
 
   where(condition: Column): DataFrame {
@@ -91,15 +99,15 @@ export class DataFrame {
     return this.union(other)
   }
 
-  /** Spreads rows over tasks: `repartition(4)`, `repartition(4, 'key')`, `repartition('key')`. */
-  repartition(...arguments_: readonly [number, ...ColumnOrName[]] | readonly ColumnOrName[]): DataFrame {
+  /** Spreads rows over tasks: `repartition(4)`, `repartition(4, 'key')`, `repartition('key')`. Throws BAD_OPTION. */
+  repartition(...arguments_: readonly [number, ...ListOf<ColumnOrName>] | ListOf<ColumnOrName>): DataFrame {
     const [first, ...rest] = arguments_
     const partitions = typeof first === 'number' ? first : null
     if (partitions !== null && !(Number.isInteger(partitions) && partitions > 0)) {
       throw new EngineError('BAD_OPTION', { option: 'repartition', value: partitions, expected: 'a whole number of at least 1' })
     }
-    const keys = (typeof first === 'number' || first === undefined ? rest : [first, ...rest]) as ColumnOrName[]
-    return this.#with({ kind: 'repartition', child: this.plan, partitions, keys: keys.map(namedExpression) })
+    const keys = (typeof first === 'number' ? rest : arguments_) as ListOf<ColumnOrName>
+    return this.#with({ kind: 'repartition', child: this.plan, partitions, keys: expressionsOf(keys) })
   }
 
   /**
@@ -116,11 +124,11 @@ export class DataFrame {
    * Rows in order: `sort('a', desc('b'))`. Tables, and in complete mode what an aggregation gives, each result in order; a stream has no end
    * at which it could be sorted.
    */
-  sort(...by: readonly [ColumnOrName, ...ColumnOrName[]]): DataFrame {
-    return this.#with({ kind: 'sort', child: this.plan, by: by.map(namedExpression) })
+  sort(...by: NonEmptyListOf<ColumnOrName>): DataFrame {
+    return this.#with({ kind: 'sort', child: this.plan, by: expressionsOf(by) })
   }
 
-  orderBy(...by: readonly [ColumnOrName, ...ColumnOrName[]]): DataFrame {
+  orderBy(...by: NonEmptyListOf<ColumnOrName>): DataFrame {
     return this.sort(...by)
   }
 
@@ -136,29 +144,32 @@ export class DataFrame {
     return this.#with({ kind: 'watermark', child: this.plan, column, delayMicros: Math.round(millis * 1000) })
   }
 
-  groupBy(...keys: readonly ColumnOrName[]): GroupedData {
-    return new GroupedData(keys.map(namedExpression), (grouping, aggregates) =>
+  groupBy(...keys: ListOf<ColumnOrName>): GroupedData {
+    return new GroupedData(expressionsOf(keys), (grouping, aggregates) =>
       this.#with({ kind: 'aggregate', child: this.plan, keys: grouping, aggregates }),
     )
   }
 
   /** Aggregates over all rows: `groupBy().agg(…)`. */
-  agg(...aggregates: readonly [Column, ...Column[]]): DataFrame {
+  agg(...aggregates: NonEmptyListOf<Column>): DataFrame {
     return this.groupBy().agg(...aggregates)
   }
 
-  /** The first row of each key; of all columns without an argument. Keys are kept for ever unless one of them is the event time. */
-  dropDuplicates(columns?: readonly string[]): DataFrame {
-    return this.#with({ kind: 'deduplicate', child: this.plan, columns: columns ?? null, withinWatermark: false })
+  /**
+   * The first row of each key: `dropDuplicates('a', 'b')`, or a list of names; of all columns without an argument. Keys are kept for ever
+   * unless one of them is the event time. Throws BAD_ARGUMENT.
+   */
+  dropDuplicates(...columns: ListOf<string>): DataFrame {
+    return this.#deduplicated('dropDuplicates', columns, false)
   }
 
   distinct(): DataFrame {
     return this.dropDuplicates()
   }
 
-  /** The first row of each key within the watermark's delay. Needs `withWatermark`. */
-  dropDuplicatesWithinWatermark(columns?: readonly string[]): DataFrame {
-    return this.#with({ kind: 'deduplicate', child: this.plan, columns: columns ?? null, withinWatermark: true })
+  /** The first row of each key within the watermark's delay. Needs `withWatermark`. Throws BAD_ARGUMENT. */
+  dropDuplicatesWithinWatermark(...columns: ListOf<string>): DataFrame {
+    return this.#deduplicated('dropDuplicatesWithinWatermark', columns, true)
   }
 
   /**
@@ -248,6 +259,10 @@ export class DataFrame {
   /** Writes a stream, until it is stopped. */
   get writeStream(): DataStreamWriter {
     return new DataStreamWriter(this.plan, this.#session)
+  }
+
+  #deduplicated(method: string, columns: ListOf<string>, withinWatermark: boolean): DataFrame {
+    return this.#with({ kind: 'deduplicate', child: this.plan, columns: namesOrAll(method, columns), withinWatermark })
   }
 
   #with(plan: LogicalPlan): DataFrame {

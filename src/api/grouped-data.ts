@@ -1,5 +1,6 @@
 import type { Expression } from '../expression/expression.ts'
-import type { Column } from './column.ts'
+import { listOf, type NonEmptyListOf } from './arguments.ts'
+import { type Column, namedExpression } from './column.ts'
 import type { DataFrame } from './data-frame.ts'
 import { avg, count, max, min, sum } from './functions.ts'
 
@@ -17,11 +18,8 @@ export class GroupedData {
   }
 
   /** One row a group: its keys, then the aggregates. An expression may stand around them: `sum('a').divide(count('*'))`. */
-  agg(...aggregates: readonly [Column, ...Column[]]): DataFrame {
-    return this.#build(
-      this.#keys,
-      aggregates.map(column => column.expression),
-    )
+  agg(...aggregates: NonEmptyListOf<Column>): DataFrame {
+    return this.#build(this.#keys, listOf<Column>(aggregates).map(namedExpression))
   }
 
   /** Rows per group, as the column `count`. */

@@ -48,7 +48,20 @@ const table = {
     fate: 'user',
     message: '{expression}: expected {expected}, but {argument} is of type {actual}. Cast it, or use another function.',
   },
+  GROUP_BY_AGGREGATE: { fate: 'user', message: 'groupBy({expression}): an aggregate is computed of groups, so it cannot make them.' },
+  INVALID_WHERE_CONDITION: {
+    fate: 'user',
+    message: 'filter: there is an aggregate in the condition {expression}. Compute it with agg first, then filter its result.',
+  },
   JOIN_WITHOUT_EQUALITY: { fate: 'user', message: 'A join of a stream ({type}) needs at least one equality between its sides.' },
+  MISSING_AGGREGATION: {
+    fate: 'user',
+    message: '{expression} stands beside aggregates but not in groupBy. Group by it too, or aggregate it, as in first({expression}).',
+  },
+  MISSING_GROUP_BY: {
+    fate: 'user',
+    message: '{expression} stands beside aggregates over all rows. Group by it with groupBy, or aggregate it, as in first({expression}).',
+  },
   MISSING_OPTION: { fate: 'user', message: 'Format {format} needs the option {option}.' },
   MISSING_SCHEMA: { fate: 'user', message: 'Format {format} needs a schema. Give it with schema(…).' },
   MISSING_SINK: {
@@ -61,6 +74,10 @@ const table = {
     message: '{count} window expressions that differ in one select or groupBy: only one is possible. Use two steps.',
   },
   NEGATIVE_DELAY: { fate: 'user', message: 'A watermark delay of {delay} ms: it must not be negative.' },
+  NESTED_AGGREGATE_FUNCTION: {
+    fate: 'user',
+    message: '{expression}: an aggregate inside an aggregate. Compute the inner one first, in an agg of its own.',
+  },
   NO_STREAMING_SOURCE: { fate: 'user', message: 'The query has no streaming source. Use readStream, or write instead of writeStream.' },
   NUM_COLUMNS_MISMATCH: { fate: 'user', message: 'union: the first input has {first} columns, another has {other}.' },
   PATH_NOT_FOUND: { fate: 'user', message: 'There are no files at {path}.' },

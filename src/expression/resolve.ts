@@ -81,7 +81,7 @@ export const resolveExpression = (expression: Expression, schema: StructType): B
         nullable: true,
       }
     case 'aggregate':
-      throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${expression.name}() outside of agg()` })
+      throw new EngineError('UNSUPPORTED_OPERATION', { operation: `${expression.name}() outside of agg() and select()` })
     case 'star':
       throw new EngineError('UNSUPPORTED_OPERATION', { operation: 'a star inside an expression' })
     default:

@@ -1,7 +1,7 @@
 import { EngineError } from '../base/errors.ts'
 import type { Bound, BoundAggregate, Expression } from '../expression/expression.ts'
-import { outputName, resolveAggregate, resolveExpression } from '../expression/resolve.ts'
-import { booleanType, field, structType } from '../record/data-type.ts'
+import { columnAt, outputName, resolveAggregate, resolveExpression } from '../expression/resolve.ts'
+import { booleanType, field, type StructType, structType } from '../record/data-type.ts'
 import { type Analyzed, inputOf, isEventTime } from './analyzed.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import { expandStars } from './expand-stars.ts'
@@ -10,11 +10,13 @@ import { mapExpression } from './map-expression.ts'
 
 /** Totals by keys: an aggregation, what it needs below it (windows, marks of distinct values), and a projection above it. */
 export const analyzeAggregate = (input: Analyzed, keys: readonly Expression[], aggregates: readonly Expression[]): Analyzed => {
-  const { child: below, expressions } = expandWindows(input, expandStars(keys, input.plan.schema))
+  const grouping = expandStars(keys, input.plan.schema)
+  const { child: below, expressions } = expandWindows(input, grouping)
+  for (const key of expressions) if (hasAggregate(key)) throw new EngineError('GROUP_BY_AGGREGATE', { expression: outputName(key) })
   const bound = expressions.map(e => resolveExpression(e, below.plan.schema))
   // Aggregates inside expressions are computed by the aggregation, what stands around them by a projection above it.
   const found: Extract<Expression, { kind: 'aggregate' }>[] = []
-  const collected = aggregates.map(e => collectAggregates(e, found))
+  const collected = aggregates.map(e => collectAggregates(e, found, grouping))
   const { child, resolved } = resolveAggregates(below, bound, found)
   const keyFields = bound.map((value, i) => field(outputName(expressions[i]), value.type, value.nullable))
   const eventKeys = [...bound.keys()].filter(i => isEventTime(bound[i], child.eventTime))
@@ -34,6 +36,7 @@ export const analyzeAggregate = (input: Analyzed, keys: readonly Expression[], a
     },
     eventTime: new Set(eventKeys),
   }
+  for (const e of collected) refuseUngrouped(e, schema, input.plan.schema, keys.length > 0)
   const above = collected.map(e => resolveExpression(e, schema))
   const names = structType([...keyFields, ...above.map((value, i) => field(outputName(aggregates[i]), value.type, value.nullable))])
   return {
@@ -84,14 +87,64 @@ const resolveAggregates = (
   return { child, resolved }
 }
 
-const aggregateColumn = (index: number): string => `\u0000aggregate${index}`
+const AGGREGATE = '\u0000aggregate'
 
-const collectAggregates = (e: Expression, found: Extract<Expression, { kind: 'aggregate' }>[]): Expression =>
+const aggregateColumn = (index: number): string => `${AGGREGATE}${index}`
+
+/** True if there is a total in an expression. */
+export const hasAggregate = (e: Expression): boolean => {
+  let found = false
   mapExpression(e, inner => {
-    if (inner.kind !== 'aggregate') return null
-    const known = found.findIndex(other => JSON.stringify(other, bigintText) === JSON.stringify(inner, bigintText))
+    found ||= inner.kind === 'aggregate'
+    return null
+  })
+  return found
+}
+
+/** Puts columns of the aggregation in place of aggregates, and of expressions by which is grouped. */
+const collectAggregates = (
+  e: Expression,
+  found: Extract<Expression, { kind: 'aggregate' }>[],
+  grouping: readonly Expression[],
+): Expression => {
+  const keys = grouping.map(key => textOf(key.kind === 'alias' ? key.child : key))
+  return mapExpression(e, inner => {
+    if (inner.kind !== 'aggregate') {
+      const key = keys.indexOf(textOf(inner))
+      return key < 0 ? null : { kind: 'alias', child: columnAt(key), name: outputName(inner) }
+    }
+    if ([...inner.args, ...(inner.filter === null ? [] : [inner.filter])].some(hasAggregate)) {
+      throw new EngineError('NESTED_AGGREGATE_FUNCTION', { expression: outputName(inner) })
+    }
+    const known = found.findIndex(other => textOf(other) === textOf(inner))
     const index = known >= 0 ? known : found.push(inner) - 1
     return { kind: 'column', name: aggregateColumn(index) }
   })
+}
+
+/** Beside totals stands what is the same in all rows of a group. Throws MISSING_GROUP_BY, MISSING_AGGREGATION; UNRESOLVED_COLUMN. */
+const refuseUngrouped = (e: Expression, grouped: StructType, below: StructType, hasKeys: boolean): void => {
+  const refuse = (expression: string): never => {
+    throw new EngineError(hasKeys ? 'MISSING_AGGREGATION' : 'MISSING_GROUP_BY', { expression })
+  }
+  mapExpression(e, inner => {
+    if (inner.kind === 'star' || inner.kind === 'window') return refuse(outputName(inner))
+    if (inner.kind !== 'column' || inner.name.startsWith(AGGREGATE) || (hasKeys && resolves(inner, grouped))) return null
+    const bound = resolveExpression(inner, below)
+    return refuse(bound.kind === 'input' ? bound.name : outputName(inner))
+  })
+}
+
+const resolves = (e: Expression, schema: StructType): boolean => {
+  try {
+    resolveExpression(e, schema)
+    return true
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'UNRESOLVED_COLUMN') return false
+    throw error
+  }
+}
+
+const textOf = (e: Expression): string => JSON.stringify(e, bigintText)
 
 const bigintText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value)

@@ -3,8 +3,8 @@ import type { Expression } from '../expression/expression.ts'
 import { castTo } from '../expression/functions.ts'
 import { columnAt, outputName, resolveExpression } from '../expression/resolve.ts'
 import { commonType } from '../expression/type-rules.ts'
-import { field, structType, typeName } from '../record/data-type.ts'
-import { analyzeAggregate } from './analyze-aggregate.ts'
+import { field, type StructType, structType, typeName } from '../record/data-type.ts'
+import { analyzeAggregate, hasAggregate } from './analyze-aggregate.ts'
 import { analyzeJoin } from './analyze-join.ts'
 import { type Analyzed, inputOf, isEventTime, keepColumns } from './analyzed.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
@@ -53,7 +53,8 @@ export const analyze = (plan: LogicalPlan): Analyzed => {
     case 'drop': {
       const child = analyze(plan.child)
       const dropped = new Set(plan.names.map(name => name.toLowerCase()))
-      const kept = [...child.plan.schema.fields.entries()].filter(([, f]) => !dropped.has(f.name.toLowerCase()))
+      const meant = new Set(plan.columns.map(column => wholeColumn(column, child.plan.schema)))
+      const kept = [...child.plan.schema.fields.entries()].filter(([i, f]) => !dropped.has(f.name.toLowerCase()) && !meant.has(i))
       return keepColumns(
         child,
         kept.map(([i]) => i),
@@ -61,6 +62,7 @@ export const analyze = (plan: LogicalPlan): Analyzed => {
     }
     case 'filter': {
       const child = analyze(plan.child)
+      if (hasAggregate(plan.condition)) throw new EngineError('INVALID_WHERE_CONDITION', { expression: outputName(plan.condition) })
       const condition = resolveExpression(plan.condition, child.plan.schema)
       if (condition.type.kind !== 'boolean' && condition.type.kind !== 'null') {
         throw new EngineError('DATATYPE_MISMATCH', {
@@ -108,7 +110,21 @@ export const analyze = (plan: LogicalPlan): Analyzed => {
   }
 }
 
+/** Which column an expression is; -1 if it is none, or there is no such column. Throws AMBIGUOUS_COLUMN. */
+const wholeColumn = (e: Expression, schema: StructType): number => {
+  if (e.kind !== 'column') return -1
+  try {
+    const bound = resolveExpression(e, schema)
+    return bound.kind === 'input' ? bound.ordinal : -1
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'UNRESOLVED_COLUMN') return -1
+    throw error
+  }
+}
+
 const analyzeProject = (input: Analyzed, columns: readonly Expression[]): Analyzed => {
+  // As in Spark, a total is of all rows where no groups are given.
+  if (columns.some(hasAggregate)) return analyzeAggregate(input, [], columns)
   const { child, expressions } = expandWindows(input, expandStars(columns, input.plan.schema))
   const bound = expressions.map(e => resolveExpression(e, child.plan.schema))
   const schema = structType(bound.map((value, i) => field(outputName(expressions[i]), value.type, value.nullable)))

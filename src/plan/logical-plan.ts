@@ -16,7 +16,13 @@ export type LogicalPlan =
       readonly columns: readonly { readonly name: string; readonly value: Expression }[]
     }
   | { readonly kind: 'rename'; readonly child: LogicalPlan; readonly from: string; readonly to: string }
-  | { readonly kind: 'drop'; readonly child: LogicalPlan; readonly names: readonly string[] }
+  | {
+      readonly kind: 'drop'
+      readonly child: LogicalPlan
+      readonly names: readonly string[]
+      /** What is no column of the child, or no whole one, drops nothing. */
+      readonly columns: readonly Expression[]
+    }
   | { readonly kind: 'filter'; readonly child: LogicalPlan; readonly condition: Expression }
   | { readonly kind: 'watermark'; readonly child: LogicalPlan; readonly column: string; readonly delayMicros: number }
   | {

@@ -47,8 +47,12 @@ const refusedColumns = (df: DataFrame): void => {
   when(true, 1)
   // @ts-expect-error: a window has a size
   window('time')
-  // @ts-expect-error: names of columns in a list
-  df.dropDuplicates('a')
+  // @ts-expect-error: names of columns
+  df.dropDuplicates(col('a'))
+  // @ts-expect-error: one list, or one by one
+  df.dropDuplicates(['a'], 'b')
+  // @ts-expect-error: nothing to sort by
+  df.sort([])
   // @ts-expect-error: rows are grouped, and then aggregated
   df.groupBy('a').filter(col('a'))
   // @ts-expect-error: a sum of something
