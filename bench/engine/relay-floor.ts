@@ -6,8 +6,8 @@ import type { Relay } from './relay-floor-worker.ts'
 
 /**
  * The least that a row through two threads can take here: one thread only looks at the clock and stores how many instants have passed,
- * the other only waits for that word to change. From the instant to when the other thread saw it, open loop, so a stall of either counts for
- * all instants that fall into it. Percentiles are the medians of those of whole seconds after the first three, the maximum is of all.
+ * the other only waits for that word to change. From the instant to when the other thread saw it, open loop, so a stall of either counts
+ * for all instants that fall into it. Percentiles are the medians of those of whole seconds after the first three, the maximum is of all.
  */
 export const measureRelayFloor = async (perSecond: number, seconds: number): Promise<Omit<LatencySnapshot, 'count' | 'mean'>> => {
   const word = new SharedArrayBuffer(4)
