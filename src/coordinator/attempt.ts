@@ -6,6 +6,7 @@ import { buildEventLoopHost } from '../runtime/build-host.ts'
 import type { TaskCommand, TaskReport } from '../runtime/control-protocol.ts'
 import type { EventLoopHost } from '../runtime/event-loop-host.ts'
 import { WorkerPool } from '../runtime/worker-handle.ts'
+import { Ending } from './ending.ts'
 import { PersisterClient } from './persister-client.ts'
 import { CALLER, type Deployment } from './placement.ts'
 import type { StateFiles, StateWriter } from './state-files.ts'
@@ -63,11 +64,10 @@ export class Attempt {
   readonly positions: Record<string, SourceOffset> = {}
   readonly ready: Promise<void>
   readonly done: Promise<void>
-  /** Rejects when a task fails or a thread dies. Never resolves. */
-  readonly failure: Promise<never>
+  /** A task has failed, or a thread died. */
+  readonly #failure = new Ending()
   #resolveReady: () => void = () => {}
   #resolveDone: () => void = () => {}
-  #reject: (error: unknown) => void = () => {}
   readonly #meters: readonly { readonly processing: Histogram; readonly endToEnd: Histogram }[]
 
   constructor(options: AttemptOptions) {
@@ -91,11 +91,6 @@ export class Attempt {
     this.done = new Promise(resolve => {
       this.#resolveDone = resolve
     })
-    this.failure = new Promise((_, reject) => {
-      this.#reject = reject
-    })
-    // Whoever waits for something else races it against this one; unhandled it must not end the process.
-    this.failure.catch(() => {})
     const threads = hosts.filter(host => host.host !== CALLER).length + (options.deployment.persister === null ? 0 : 1)
     this.#pool = threads > 0 ? new WorkerPool(threads) : null
   }
@@ -105,7 +100,7 @@ export class Attempt {
     const { deployment, modules, functions, clock } = this.#options
     const report = (message: TaskReport): void => this.#onReport(message)
     const fail = (error: unknown): void => {
-      this.#reject(error)
+      this.#failure.end(error)
       this.#persister?.fail(error)
     }
     for (const spec of deployment.hosts) {
@@ -132,8 +127,8 @@ export class Attempt {
   }
 
   /** Waits for something, or for the attempt to fail. */
-  async race<T>(promise: Promise<T>): Promise<T> {
-    return Promise.race([promise, this.failure])
+  race<T>(promise: Promise<T>): Promise<T> {
+    return this.#failure.race(promise)
   }
 
   /** Follows an epoch: resolves when all tasks have ended it and the sinks have prepared it. Call it before the epoch can end. */
@@ -277,7 +272,7 @@ export class Attempt {
         if (this.isEnded) this.#options.onEnded()
         return
       case 'failed':
-        this.#reject(errorFromWire(report.error))
+        this.#failure.end(errorFromWire(report.error))
         return
       case 'done':
         this.#notDone.delete(report.task)

@@ -124,7 +124,7 @@ export class EpochCycle {
     const outcome = attempt.follow(policy.epoch)
     attempt.beginEpoch(policy, ends)
     // A batch is broken off by a stop.
-    const sealed = await (mode === 'batch' ? Promise.race([outcome, control.halted]) : outcome)
+    const sealed = await (mode === 'batch' ? control.halted.race(outcome) : outcome)
     begun.parts.addBatch = performance.now() - from
     await this.#commit(policy, sealed, begun)
   }

@@ -7,6 +7,7 @@ import type { Trigger } from '../plan/logical-plan.ts'
 import type { TableSpec } from '../runtime/task-spec.ts'
 import { Attempt } from './attempt.ts'
 import { collectTables } from './collect-tables.ts'
+import { Ending } from './ending.ts'
 import { EpochCycle, PROCESSING } from './epoch-cycle.ts'
 import { EpochLog } from './epoch-log.ts'
 import { type EndedEpoch, progressOf } from './epoch-progress.ts'
@@ -50,6 +51,7 @@ export class QueryRun {
   #lastBegun = Number.NaN
   #lastTold: number
   readonly #life: Promise<void>
+  readonly #over = new Ending()
   #resolveStarted: () => void = () => {}
   #rejectStarted: (error: unknown) => void = () => {}
   readonly #started: Promise<void>
@@ -148,10 +150,10 @@ export class QueryRun {
         continue
       }
       // Tasks that are done answer no more.
-      const target = await Promise.race([attempt.latest(true).catch(() => null), this.#life.then(() => null)])
+      const target = await this.#over.race(attempt.latest(true)).catch(() => null)
       if (target === null) {
         if (!this.#isActive) break
-        await Promise.race([this.#committed.next, this.#life])
+        await this.#committed.next
         continue
       }
       await this.#reach(target)
@@ -167,7 +169,7 @@ export class QueryRun {
         throw this.exception ?? this.#stopped('all input was processed')
       }
       this.#control.flush()
-      await Promise.race([this.#committed.next, this.#life])
+      await this.#committed.next
     }
   }
 
@@ -207,6 +209,7 @@ export class QueryRun {
       this.#isComplete = failure === null && !this.#control.stopping
       this.#isActive = false
       this.#message = this.exception === null ? 'Stopped' : `Terminated with exception: ${this.exception.message}`
+      this.#over.end(null)
       this.#committed.fire()
       // Only now, so that whoever hears of it can start anew on the same checkpoint.
       this.#rejectStarted(failure ?? this.#stopped('it had started'))
@@ -267,7 +270,7 @@ export class QueryRun {
     this.#attempt = attempt
     this.#control.inputEnded = false
     attempt.start()
-    await attempt.race(Promise.race([attempt.ready, this.#control.halted]))
+    await attempt.race(this.#control.halted.race(attempt.ready))
     await log.begin(attempt.stateWriter, attempt.positions)
     this.#message = 'Waiting for data to arrive'
     if (!this.#control.stopping) this.#resolveStarted()

@@ -1,6 +1,7 @@
 import type { WaitableClock } from '../base/clock.ts'
 import { EngineError } from '../base/errors.ts'
 import type { Trigger } from '../plan/logical-plan.ts'
+import { Ending } from './ending.ts'
 
 /** Something that others wait for and that happens again and again. A wait that ends otherwise must be dropped: nothing else forgets it. */
 export class Signal {
@@ -37,16 +38,12 @@ export class RunControl {
   #flushesAnswered = 0
   #inputEnded = false
   readonly #halt = new AbortController()
-  /** Rejects with QUERY_STOPPED at a stop, for what is not to be waited for then. Never resolves. */
-  readonly halted: Promise<never>
+  /** A stop ends it with QUERY_STOPPED: for what is not to be waited for then. */
+  readonly halted = new Ending()
 
   constructor(clock: WaitableClock, trigger: Trigger) {
     this.#clock = clock
     this.#trigger = trigger
-    this.halted = new Promise((_, reject) => {
-      this.#halt.signal.addEventListener('abort', () => reject(new EngineError('QUERY_STOPPED', { what: 'it had ended' })), { once: true })
-    })
-    this.halted.catch(() => {})
   }
 
   /** Aborted by a stop. */
@@ -80,6 +77,7 @@ export class RunControl {
   stop(): void {
     this.#stopping = true
     this.#halt.abort()
+    this.halted.end(new EngineError('QUERY_STOPPED', { what: 'it had ended' }))
     this.#interrupted.fire()
   }
 
