@@ -268,6 +268,6 @@ export const emitBurstLocals = (cg: CodeBuilder, operator: StatefulOperator): Bu
   const store = cg.constant(operator.store)
   cg.line(`const ${names.late} = ${flags}.lateMillis, ${names.dropped} = ${flags}.dropped, ${names.perRow} = ${flags}.perRow`)
   cg.line(`const ${names.tracking} = ${store}.tracking, ${names.tag} = ${store}.tag`)
-  cg.line(`const ${names.front} = ${store}.index.front, ${names.frontShift} = ${store}.index.frontShift`)
+  cg.line(`const ${names.front} = ${store}.index.front.places, ${names.frontShift} = ${store}.index.front.shift`)
   return names
 }

@@ -39,7 +39,7 @@ export const emitLookup = (
   const { cg } = c
   const { arena } = store
   const isFixed = key.fixedBytes !== null
-  store.index.useFront(isFixed)
+  store.index.front.use(isFixed)
   const index = cg.constant(store.index)
   const mix = isFixed ? emitMix(cg, key.words) : key.emitHash()
   const [place, handle, segment, at, i32, isNew] = ['place', 'h', 'sg', 'at', 'ei32', 'isNew'].map(name => cg.fresh(name))
@@ -70,13 +70,13 @@ export const emitLookup = (
       : `findWords(${hash}, ${key.views}.i32, ${key.length} >> 2)`
   cg.line(`${handle} = ${index}.${find} | 0`)
   cg.line(`if (${handle} === 0) { ${handle} = ${insert(hash)} | 0; ${isNew} = true }`)
-  cg.line(`${index}.remember(${mix}, ${handle})`)
+  cg.line(`${cg.constant(store.index.front)}.remember(${mix}, ${handle})`)
   cg.line(enter)
   cg.close()
   return { entry: emitViews(cg, segment, i32, handle, at, key.fixedBytes), isNew }
 }
 
-/** What `KeyIndex` does with the words of a key. */
+/** What `KeyFront` does with the words of a key. */
 const emitMix = (cg: CodeBuilder, words: readonly string[]): string => {
   const mix = cg.fresh('mix')
   cg.line(`let ${mix} = 0`)

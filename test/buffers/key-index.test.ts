@@ -134,19 +134,19 @@ describe.each(seeds(4))('seed %i', seed => {
     const random = seededRandom(seed)
     const arena = new Arena()
     const index = new KeyIndex(arena)
-    index.useFront(mixes)
+    index.front.use(mixes)
     const before = index.reservedBytes
     const model = new Map<number, number>()
     const key = new Uint8Array(8)
     const words = new Int32Array(key.buffer)
     // As generated code does, which reads the front once a burst.
-    let { front, frontShift } = index
+    let { places, shift } = index.front
     let [hits, most] = [0, 0]
     const find = (hash: number): number => {
       const mix = mixes ? mixWords(words, 0, 2) : hash
-      const place = (mix >>> frontShift) << 1
-      if (front[place] === mix) {
-        const handle = front[place + 1]
+      const place = (mix >>> shift) << 1
+      if (places[place] === mix) {
+        const handle = places[place + 1]
         const { i32 } = arena.segments[handle >>> arena.segmentShift]
         const at = (handle & arena.handleMask) << 1
         if (index.find(i32[at], new Uint8Array(i32.buffer, (at + 4) << 2, 8), 0, 8) !== handle) throw new Error('an entry that is gone')
@@ -156,14 +156,14 @@ describe.each(seeds(4))('seed %i', seed => {
         }
       }
       const handle = index.findFixed8(hash, words[0], words[1])
-      if (handle !== 0) index.remember(mix, handle)
+      if (handle !== 0) index.front.remember(mix, handle)
       return handle
     }
     let keyCount = 50
     // From a handful to more than the front has places for, and back.
     for (const share of [0.9, 0.5, 0.9, 0.9, 0.9, 0.98, 0.02, 0.5]) {
       for (let i = 0; i < 2 * keyCount; i++) {
-        if (random.below(200) === 0) ({ front, frontShift } = index)
+        if (random.below(200) === 0) ({ places, shift } = index.front)
         const number = random.below(keyCount)
         words.set([number, -(number % 3)])
         // Some have all their bits in common with others.
@@ -173,7 +173,7 @@ describe.each(seeds(4))('seed %i', seed => {
         if (found === 0 && random.next() < share) {
           const handle = index.insert(hash, key, 0, 8, 8)
           model.set(number, handle)
-          index.remember(mixes ? mixWords(words, 0, 2) : hash, handle)
+          index.front.remember(mixes ? mixWords(words, 0, 2) : hash, handle)
         } else if (found !== 0 && random.next() > share) {
           index.remove(found)
           arena.free(found, 32)
