@@ -8,6 +8,7 @@ import { json } from './json.ts'
 import { kafka } from './kafka.ts'
 import { kafkaBacklog } from './kafka-backlog.ts'
 import type { Benchmark } from './kit/benchmark.ts'
+import { ladder } from './ladder.ts'
 import { nexmark } from './nexmark.ts'
 import { packages } from './package.ts'
 import { parts } from './parts.ts'
@@ -23,6 +24,7 @@ export const benchmarks: readonly Benchmark[] = [
   slidingCount,
   chainLatency,
   inline,
+  ladder,
   garbage,
   growth,
   wide,
