@@ -15,6 +15,7 @@ import { parts } from './parts.ts'
 import { peers } from './peers.ts'
 import { slidingCount } from './sliding-count.ts'
 import { startup } from './startup.ts'
+import { switches } from './switch.ts'
 import { wide } from './wide.ts'
 
 /** Every benchmark there is. A new one joins here. */
@@ -23,6 +24,7 @@ export const benchmarks: readonly Benchmark[] = [
   filterSum,
   slidingCount,
   chainLatency,
+  switches,
   inline,
   ladder,
   garbage,
