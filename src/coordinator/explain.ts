@@ -1,5 +1,7 @@
 import { boundText } from '../expression/bound-text.ts'
-import { type ChainEnds, type ChainOutput, compileChain } from '../operator/chain.ts'
+import { compileChain } from '../operator/chain.ts'
+import type { ChainOutput } from '../operator/chain-output.ts'
+import type { ChainEnds } from '../operator/chain-spec.ts'
 import { ChainState } from '../operator/chain-state.ts'
 import { StaticTable } from '../operator/static-table.ts'
 import { type Exchange, type StageOutput, upstreamOf } from '../plan/physical-plan.ts'

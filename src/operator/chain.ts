@@ -1,87 +1,26 @@
 import { cachedAccessor } from '../expression/cached-accessor.ts'
 import { CodeBuilder } from '../expression/code-builder.ts'
 import { columnAccessor } from '../expression/column-accessor.ts'
-import { compileExpression } from '../expression/compile.ts'
-import type { Bound } from '../expression/expression.ts'
-import { emitKey } from '../expression/key-emitter.ts'
 import { objectAccessor } from '../expression/object-accessor.ts'
-import { emitObject } from '../expression/object-emitter.ts'
 import { recordAccessor } from '../expression/record-accessor.ts'
-import { emitRecord } from '../expression/record-emitter.ts'
-import type { SplitLimits } from '../expression/split-function.ts'
 import type { RowAccessor } from '../expression/value.ts'
-import { inputsOf } from '../plan/bound-inputs.ts'
-import type { OutputMode } from '../plan/logical-plan.ts'
-import { type ChainOp, upstreamOf } from '../plan/physical-plan.ts'
-import type { ColumnBatch } from '../record/column-batch.ts'
-import type { StructType } from '../record/data-type.ts'
-import type { RowLayout } from '../record/row-layout.ts'
-import { Aggregate, type BurstLocals, emitBurstLocals, type GroupOperator } from './aggregate.ts'
-import { ARRIVAL, type ChainState, EARLIEST, ROWS_IN, ROWS_OUT, RUN_COUNT, RUN_START } from './chain-state.ts'
+import { upstreamOf } from '../plan/physical-plan.ts'
+import { type BurstLocals, emitBurstLocals } from './aggregate.ts'
+import { emitOutput } from './chain-output.ts'
+import type { ChainSpec } from './chain-spec.ts'
+import { ARRIVAL, EARLIEST, ROWS_IN } from './chain-state.ts'
+import { isShort, readTwice, type Way, watermarkIndex, waysFrom } from './chain-ways.ts'
 import { makeContext } from './compile-context.ts'
 import { Deduplicate } from './deduplicate.ts'
 import { Limit } from './limit.ts'
-import { MarkDistinct } from './mark-distinct.ts'
+import { isGroupOperator, type MaybeOperator, makeOperator } from './make-operator.ts'
 import { emitFilter, emitProject } from './narrow.ts'
 import type { OpContext } from './op-context.ts'
-import { partitionCode } from './partition.ts'
-import { SlicedAggregate } from './sliced-aggregate.ts'
-import { Sort } from './sort.ts'
 import type { StatefulOperator } from './stateful.ts'
-import type { StaticTable } from './static-table.ts'
 import { StreamJoin } from './stream-join.ts'
 import { emitTableJoin } from './table-join.ts'
 import { emitWatermark } from './watermark.ts'
 import { emitExpandWindow } from './window.ts'
-
-/**
- * Takes encoded rows and never refuses: a full ring spills into memory of the task's own, and the task then reads nothing until that is
- * gone.
- */
-export interface RecordOutput {
-  readonly u8: Uint8Array
-  arrivalMicros: number
-  claim(payloadBytes: number): number
-  commit(kind: number, payloadBytes: number, hash: number): void
-}
-
-export interface ObjectOutput {
-  push(row: Record<string, unknown>, arrivalMicros: number): void
-}
-
-export type ChainInput =
-  | { readonly kind: 'records'; readonly layout: RowLayout }
-  | { readonly kind: 'objects'; readonly schema: StructType; readonly columns: readonly number[] }
-  /** The code is made for this one batch. */
-  | { readonly kind: 'columns'; readonly batch: ColumnBatch }
-
-export type ChainOutput =
-  | { readonly kind: 'records'; readonly layout: RowLayout; readonly out: RecordOutput }
-  | { readonly kind: 'hash'; readonly layout: RowLayout; readonly outs: readonly RecordOutput[]; readonly keys: readonly Bound[] }
-  | { readonly kind: 'roundRobin'; readonly layout: RowLayout; readonly outs: readonly RecordOutput[] }
-  | { readonly kind: 'objects'; readonly schema: StructType; readonly out: ObjectOutput }
-
-/** Ends of a chain whose rows go several ways: what each takes, and the index of the operator whose rows they are, -1 for the input. */
-export interface ChainEnds {
-  readonly kind: 'ends'
-  readonly ends: readonly { readonly after: number; readonly output: ChainOutput }[]
-}
-
-export interface ChainSpec {
-  readonly name: string
-  readonly input: ChainInput
-  readonly inputSchema: StructType
-  readonly ops: readonly ChainOp[]
-  /** One output is the last operator's. */
-  readonly output: ChainOutput | ChainEnds
-  readonly outputMode: OutputMode
-  readonly state: ChainState
-  readonly tables: ReadonlyMap<number, StaticTable>
-  /** True while the output holds rows that it could not pass on. */
-  readonly isFull: () => boolean
-  /** From what size on functions are cut in parts, where it is not the usual one. */
-  readonly splitLimits?: SplitLimits
-}
 
 /** What a burst reads from: a ring or a record buffer. */
 export interface RecordInput {
@@ -142,38 +81,6 @@ export const compileChain = (spec: ChainSpec): CompiledChain => {
   }
 }
 
-type MaybeOperator = GroupOperator | Deduplicate | Limit | StreamJoin | null
-
-const isGroupOperator = (operator: MaybeOperator): operator is GroupOperator => operator !== null && 'emitGroup' in operator
-
-const makeOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
-  const made = newOperator(op, spec)
-  if (made !== null && 'lagMillis' in op) made.flags.lagMillis = op.lagMillis
-  if (made !== null && 'waitMillis' in op) made.flags.waitMillis = op.waitMillis
-  return made
-}
-
-const newOperator = (op: ChainOp, spec: ChainSpec): MaybeOperator => {
-  switch (op.kind) {
-    case 'aggregate':
-      return op.slices === null
-        ? new Aggregate(op, spec.outputMode, spec.isFull)
-        : new SlicedAggregate({ ...op, slices: op.slices }, spec.outputMode, spec.isFull)
-    case 'deduplicate':
-      return new Deduplicate(op)
-    case 'markDistinct':
-      return new MarkDistinct(op, spec.outputMode === 'complete')
-    case 'limit':
-      return new Limit(op)
-    case 'sort':
-      return new Sort(op, spec.isFull)
-    case 'streamJoin':
-      return new StreamJoin(op, spec.isFull)
-    default:
-      return null
-  }
-}
-
 const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
   const cg = new CodeBuilder(spec.splitLimits)
   const c = begin(cg, spec)
@@ -226,16 +133,6 @@ const begin = (cg: CodeBuilder, spec: ChainSpec): OpContext => {
   return { cg, compile: makeContext(cg, spec.state), state: spec.state, registers }
 }
 
-/** One way on for the rows of an operator: the next operator, by its index, or an output. */
-type Way = number | ChainOutput
-
-/** Where the rows of an operator go; -1 for those that come in. */
-const waysFrom = ({ ops, output }: ChainSpec, after: number): readonly Way[] => {
-  const ends = output.kind === 'ends' ? output.ends : [{ after: ops.length - 1, output }]
-  const next = [...ops.keys()].filter(i => upstreamOf(ops, i) === after)
-  return [...next, ...ends.filter(end => end.after === after).map(end => end.output)]
-}
-
 /** The stateful operators that a function starting behind `after` reaches: on each way up to and including the first aggregate. */
 const emitLocals = (
   cg: CodeBuilder,
@@ -265,7 +162,7 @@ const emitAfter = (
 ): void => {
   const ways = waysFrom(spec, after)
   const emitWay = (way: Way, wayRow: RowAccessor, skipWay: string): void =>
-    typeof way === 'number' ? emitOperator(c, spec, operators, locals, way, wayRow, skipWay) : emitOutput(c, spec, way, wayRow)
+    typeof way === 'number' ? emitOperator(c, spec, operators, locals, way, wayRow, skipWay) : emitOutput(c, way, wayRow)
   // What several ways read is read before them: what is read in the block of one is only there.
   if (ways.length > 1) for (const ordinal of readTwice(spec, ways)) row.column(ordinal)
   for (const way of ways.slice(0, -1)) {
@@ -280,16 +177,6 @@ const emitAfter = (
   }
   const last = ways.at(-1)
   if (last !== undefined) emitWay(last, row, skip)
-}
-
-/** The columns that more than one way reads. A way that does not begin by choosing columns may read all. */
-const readTwice = ({ ops }: ChainSpec, ways: readonly Way[]): number[] => {
-  const reads = ways.map(way => {
-    const op = typeof way === 'number' ? ops[way] : null
-    return op?.kind === 'project' ? new Set(op.columns.flatMap(inputsOf)) : null
-  })
-  const chosen = new Set(reads.flatMap(read => (read === null ? [] : [...read])))
-  return [...chosen].filter(ordinal => reads.filter(read => read === null || read.has(ordinal)).length > 1)
 }
 
 const emitOperator = (
@@ -348,55 +235,4 @@ const emitOperator = (
       op satisfies never
   }
   throw new Error(`the operator ${op.kind} cannot be compiled`)
-}
-
-/** How many columns a row may have to be put out by two places in the code: right behind the aggregate's row, and in its `emit`. */
-const SHORT_COLUMNS = 16
-
-/** True if all that is left of a chain is to choose columns. Nothing in it may remember anything, as a `rand()` would. */
-const isShort = (spec: ChainSpec, after: number): boolean => {
-  const ways = waysFrom(spec, after)
-  const [way] = ways
-  if (ways.length !== 1 || spec.ops[after].schema.fields.length > SHORT_COLUMNS) return false
-  if (typeof way !== 'number') return way.kind !== 'roundRobin' && (way.kind !== 'hash' || way.keys.every(({ kind }) => kind === 'input'))
-  const op = spec.ops[way]
-  return op.kind === 'project' && op.columns.every(({ kind }) => kind === 'input') && isShort(spec, way)
-}
-
-/** The how-manieth watermark of its chain an operator is: its place in the registers. */
-const watermarkIndex = (spec: Pick<ChainSpec, 'ops'>, index: number): number =>
-  spec.ops.slice(0, index).filter(op => op.kind === 'watermark').length
-
-const emitOutput = (c: OpContext, spec: ChainSpec, output: ChainOutput, row: RowAccessor): void => {
-  const { cg, registers } = c
-  const arrival = `${registers}[${ARRIVAL}]`
-  cg.line(`${registers}[${ROWS_OUT}]++`)
-  // Latency is kept by runs of rows with one arrival.
-  cg.line(`if (${arrival} !== ${registers}[${RUN_START}]) { ${cg.constant(spec.state)}.onRun(); ${registers}[${RUN_START}] = ${arrival} }`)
-  cg.line(`${registers}[${RUN_COUNT}]++`)
-  if (output.kind === 'objects') {
-    const values = output.schema.fields.map((_, i) => row.column(i))
-    cg.line(`${cg.constant(output.out)}.push(${emitObject(cg, output.schema, values)}, ${arrival})`)
-    return
-  }
-  const values = output.layout.schema.fields.map((_, i) => row.column(i))
-  if (output.kind === 'records') {
-    const out = cg.constant(output.out)
-    cg.line(`${out}.arrivalMicros = ${arrival}`)
-    emitRecord(cg, output.layout, values, out)
-    return
-  }
-  const out = cg.fresh('out')
-  const outs = cg.constant(output.outs)
-  let hash = '0'
-  if (output.kind === 'hash') {
-    const keys = output.keys.map(key => compileExpression(cg, key, row, c.compile))
-    hash = emitKey(cg, keys, output.keys).hash
-    cg.line(`const ${out} = ${outs}[${partitionCode(hash, output.outs.length)}]`)
-  } else {
-    const turn = cg.constant({ turn: 0 })
-    cg.line(`const ${out} = ${outs}[${turn}.turn = (${turn}.turn + 1) % ${output.outs.length}]`)
-  }
-  cg.line(`${out}.arrivalMicros = ${arrival}`)
-  emitRecord(cg, output.layout, values, out, hash)
 }

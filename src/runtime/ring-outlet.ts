@@ -1,5 +1,5 @@
 import type { Doorbell, RingWriter } from 'native-free-buffers'
-import type { RecordOutput } from '../operator/chain.ts'
+import type { RecordOutput } from '../operator/chain-output.ts'
 import type { ChainState } from '../operator/chain-state.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'

@@ -1,6 +1,7 @@
 import { objectToColumns } from '../expression/column-codec.ts'
 import { objectWriter } from '../expression/object-codec.ts'
-import type { ChainInput, CompiledChain } from '../operator/chain.ts'
+import type { CompiledChain } from '../operator/chain.ts'
+import type { ChainInput } from '../operator/chain-spec.ts'
 import { ColumnBatch } from '../record/column-batch.ts'
 import type { StructType } from '../record/data-type.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'

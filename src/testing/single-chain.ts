@@ -1,4 +1,6 @@
-import { type ChainInput, type ChainOutput, type CompiledChain, compileChain } from '../operator/chain.ts'
+import { type CompiledChain, compileChain } from '../operator/chain.ts'
+import type { ChainOutput } from '../operator/chain-output.ts'
+import type { ChainInput } from '../operator/chain-spec.ts'
 import type { ChainState } from '../operator/chain-state.ts'
 import type { StaticTable } from '../operator/static-table.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'

@@ -1,4 +1,5 @@
-import type { ChainInput, CompiledChain } from '../../operator/chain.ts'
+import type { CompiledChain } from '../../operator/chain.ts'
+import type { ChainInput } from '../../operator/chain-spec.ts'
 import type { ChainState } from '../../operator/chain-state.ts'
 import type { EpochPolicy } from '../../operator/epoch-policy.ts'
 import type { StructType } from '../../record/data-type.ts'

@@ -1,5 +1,5 @@
 import { objectReader } from '../../expression/object-codec.ts'
-import type { ChainOutput } from '../../operator/chain.ts'
+import type { ChainOutput } from '../../operator/chain-output.ts'
 import type { ChainState } from '../../operator/chain-state.ts'
 import type { StructType } from '../../record/data-type.ts'
 import { RecordBuffer } from '../../record/record-buffer.ts'
