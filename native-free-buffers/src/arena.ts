@@ -1,5 +1,5 @@
 import { assert } from './assert.ts'
-import { allocateBytes, dropBytes, SYSTEM_BYTES } from './memory.ts'
+import { allocateBytes, dropBytes, LINE_OFFSET, SYSTEM_BYTES } from './memory.ts'
 import { type Views, viewsOf } from './views.ts'
 
 /** Units are 8 bytes: 2^22 of them make a segment of 32 MiB (see `SYSTEM_BYTES`), and 2^10 segments can be named. */
@@ -7,7 +7,8 @@ const SEGMENT_SHIFT = 22
 const SEGMENT_BYTES = SYSTEM_BYTES
 /** The first segment is smaller: most stores are small. */
 const FIRST_SEGMENT_BYTES = 2 ** 20
-const FIRST_UNIT = 2
+/** The first block begins with a cache line, and so do all if they are 64 bytes each. */
+const FIRST_UNIT = LINE_OFFSET >> 3
 const SMALL_BYTES = 512
 const SMALL_CLASSES = SMALL_BYTES / 16
 const LARGEST_SHARED_BYTES = SEGMENT_BYTES >> 3
@@ -87,7 +88,7 @@ export class Arena {
   }
 
   #allocateOwn(bytes: number): number {
-    const length = (bytes + 16 + 7) & ~7
+    const length = (bytes + (FIRST_UNIT << 3) + 7) & ~7
     const number = this.#addSegment(length)
     this.#usedBytes += length
     return ((number << SEGMENT_SHIFT) | FIRST_UNIT) >>> 0

@@ -1,4 +1,4 @@
-import { allocateBytes, dropBytes, SYSTEM_BYTES } from './memory.ts'
+import { allocateBytes, dropBytes, LINE_OFFSET, SYSTEM_BYTES } from './memory.ts'
 
 /**
  * A table from hashes to handles, several for a hash if need be. Linear hashing: it grows by one bucket at a time, so no addition is ever
@@ -314,7 +314,7 @@ export class BucketTable {
   }
 }
 
-const newChunk = (bytes: number): Int32Array => new Int32Array(allocateBytes(bytes))
+const newChunk = (bytes: number): Int32Array => new Int32Array(allocateBytes(bytes + LINE_OFFSET), LINE_OFFSET, bytes >> 2)
 
 /** Makes sure that there is a bucket of this number, when all before it are there. */
 const makeRoom = (chunks: Int32Array[], bucket: number): void => {
