@@ -132,8 +132,9 @@ class Builder {
   }
 
   /** By a window, or not, and by `keys`, or else random ones. */
-  aggregate(part: Part, window: Window | null, given: readonly Field[] | null = null): Part {
-    const made = given ?? Array.from({ length: this.#random.below(4) }, () => ({ name: this.#name(), kind: this.#keyKind() }))
+  aggregate(part: Part, window: Window | null, given: readonly Field[] | null = null, leastKeys = 0): Part {
+    const made =
+      given ?? Array.from({ length: leastKeys + this.#random.below(4 - leastKeys) }, () => ({ name: this.#name(), kind: this.#keyKind() }))
     const keys: Named[] = made.map(({ name, kind }) => ({
       name,
       value: given === null ? this.#value(part, kind, this.#random.below(2)) : columnNamed(name),
@@ -230,7 +231,8 @@ export const randomQuery = (random: SeededRandom): Query => {
   const outputMode = joined
     ? 'append'
     : random.pick(windowed ? (['append', 'append', 'update', 'complete'] as const) : (['update', 'complete'] as const))
-  const totals = make.aggregate(part, window)
+  // In update mode totals come when there are rows; over no rows at all they are one row elsewhere.
+  const totals = make.aggregate(part, window, null, window === null && outputMode === 'update' ? 1 : 0)
   if (outputMode === 'update') {
     const { keys } = totals.relation as Extract<Relation, { kind: 'aggregate' }>
     const names = [...(window === null ? [] : ['w']), ...keys.map(({ name }) => name)]
