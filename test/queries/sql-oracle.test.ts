@@ -10,10 +10,10 @@ import { randomQuery } from './sql/random-query.ts'
 import { kindsIn, selectOf } from './sql/relation.ts'
 import { textsOf } from './sql/rows.ts'
 
-// Goal: what a query means is not only our own idea. Method: random queries over random rows, of which none is late, each written twice from
-// one description: as a DataFrame program, and as SQL for SQLite. The program's final rows, as a batch, in micro-batches and in real time,
-// cut into epochs at random and started again in the middle, are those that SQLite gives. WALKWAY_SEEDS=1000 runs as many; WALKWAY_SEED=17
-// runs that one.
+// Goal: what a query means is not only our own idea. Method: random queries over random rows, of which none is late, each written twice
+// from one description: as a DataFrame program, and as SQL for SQLite. The program's final rows, as a batch, in micro-batches and in real
+// time, cut into epochs at random and started again in the middle, are those that SQLite gives. WALKWAY_SEEDS=1000 runs as many;
+// WALKWAY_SEED=17 runs that one.
 
 const masters = ['inline', 'inline', 'inline', 'local[2]']
 

@@ -38,7 +38,7 @@ export const asBatch = async ({ relation, fields }: Query, data: Data, master: s
   return textsOf(rows, fields)
 }
 
-export const triggersOf = {
+const triggersOf = {
   microBatch: [Trigger.processingTime(0), Trigger.processingTime('10 milliseconds')],
   realTime: [Trigger.realTime('10 milliseconds'), Trigger.realTime('1 hour')],
 } as const
