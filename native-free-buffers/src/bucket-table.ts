@@ -77,12 +77,19 @@ export class BucketTable {
   }
 
   /**
-   * Has the processor fetch what a look-up of this hash will need. Who calls it for some dozens of hashes before it looks for the first has
-   * waited for memory once and not for each.
+   * Has the processor fetch what look-ups of the first `count` of these hashes will need. Who calls it for some dozens before it looks for
+   * the first has waited for memory once and not for each: nothing else stands in the loop, so that many reads are under way together.
    */
-  touch(hash: number): void {
-    const bucket = this.bucketOf(hash)
-    this.#touched ^= this.chunks[bucket >> CHUNK_SHIFT][((bucket & CHUNK_MASK) << BUCKET_SHIFT) + COUNT]
+  touch(hashes: Int32Array, count: number): void {
+    const { chunks } = this
+    const [mask, half, last] = [(this.#mask << 1) | 1, this.#mask + 1, this.#buckets - 1]
+    let touched = 0
+    for (let i = 0; i < count; i++) {
+      let bucket = hashes[i] & mask
+      bucket -= ((last - bucket) >> 31) & half
+      touched ^= chunks[bucket >> CHUNK_SHIFT][((bucket & CHUNK_MASK) << BUCKET_SHIFT) + COUNT]
+    }
+    this.#touched ^= touched
   }
 
   /** The number of the primary bucket in which a hash is, if it is there. */

@@ -93,6 +93,23 @@ export class KeyIndex extends BucketTable {
     return handle
   }
 
+  /**
+   * The same, but only the header of the block is written. Who calls it writes the key, zeros behind it up to a multiple of 8, and the
+   * value, before the index is used again.
+   */
+  insertBlank(hash: number, keyLength: number, valueBytes: number): number {
+    const arena = this.#arena
+    const handle = arena.allocate(ENTRY_KEY_OFFSET + ((keyLength + 7) & ~7) + valueBytes)
+    const { i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = (handle & arena.handleMask) << 1
+    i32[at] = hash
+    i32[at + 1] = keyLength
+    i32[at + 2] = i32[at + 3] = 0
+    this.put(hash, handle)
+    this.front.came(this.size)
+    return handle
+  }
+
   /** The block of an entry alone, which the index does not know. */
   allocate(hash: number, key: Uint8Array, keyOffset: number, keyLength: number, valueBytes: number): number {
     const arena = this.#arena

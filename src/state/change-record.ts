@@ -9,6 +9,8 @@
 const PUT = 1
 const DELETE = 2
 const RECORD_HEADER_BYTES = 16
+/** Enough to wait for memory together, few enough that all of them stay in the processor's first cache. */
+const MOST_AHEAD = 64
 
 export const putBytes = (keyLength: number, valueLength: number): number => RECORD_HEADER_BYTES + keyLength + valueLength
 
@@ -69,34 +71,51 @@ const copyBytes = (source: Uint8Array, from: number, length: number, target: Uin
   else for (let i = 0; i < length; i++) target[to + i] = source[from + i]
 }
 
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
 /** Called for each operation of a log, in order. Bytes are valid during the call. */
 export interface ChangeVisitor {
   put(hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number, valueOffset: number, valueLength: number): void
   delete(hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number): void
-  /** Called with the hashes of some operations before these are visited. */
-  ahead?(hash: number): void
+  /** Called with some operations before these are visited. `view` is over their bytes. */
+  ahead?(records: RecordsAhead, view: DataView): void
 }
 
-/** Tells the hashes of the whole records in `bytes[from..to)`. Returns the offset behind the last of them. */
-export const readHashes = (bytes: Uint8Array, from: number, to: number, ahead: (hash: number) => void): number => {
+/** Hashes of records that are about to be visited, and the offsets at which their keys end. */
+export class RecordsAhead {
+  readonly hashes = new Int32Array(MOST_AHEAD)
+  readonly keyEnds = new Int32Array(MOST_AHEAD)
+  count = 0
+}
+
+/** Notes as many whole records of `view[from..to)` as there is room for. Returns the offset behind the last of them. */
+export const readAhead = (view: DataView, from: number, to: number, ahead: RecordsAhead): number => {
+  const { hashes, keyEnds } = ahead
   let at = from
-  while (at + RECORD_HEADER_BYTES <= to) {
-    const end = at + RECORD_HEADER_BYTES + (readInt32(bytes, at + 8) >>> 0) + (readInt32(bytes, at + 12) >>> 0)
+  let count = 0
+  while (count < MOST_AHEAD && at + RECORD_HEADER_BYTES <= to) {
+    const keyEnd = at + RECORD_HEADER_BYTES + view.getUint32(at + 8, true)
+    const end = keyEnd + view.getUint32(at + 12, true)
     if (end > to) break
-    ahead(readInt32(bytes, at + 4))
+    hashes[count] = view.getInt32(at + 4, true)
+    keyEnds[count++] = keyEnd
     at = end
   }
+  ahead.count = count
   return at
 }
 
-/** Reads whole records from `bytes[from..to)`. Returns the offset of the first byte that belongs to an unfinished one. */
-export const readChanges = (bytes: Uint8Array, from: number, to: number, visitor: ChangeVisitor): number => {
+/**
+ * Reads whole records from `bytes[from..to)`. Returns the offset of the first byte that belongs to an unfinished one. `view` is over the
+ * same bytes.
+ */
+export const readChanges = (bytes: Uint8Array, from: number, to: number, visitor: ChangeVisitor, view = viewOf(bytes)): number => {
   let at = from
   while (at + RECORD_HEADER_BYTES <= to) {
     const operation = bytes[at]
-    const hash = readInt32(bytes, at + 4)
-    const keyLength = readInt32(bytes, at + 8) >>> 0
-    const valueLength = readInt32(bytes, at + 12) >>> 0
+    const hash = view.getInt32(at + 4, true)
+    const keyLength = view.getUint32(at + 8, true)
+    const valueLength = view.getUint32(at + 12, true)
     const end = at + RECORD_HEADER_BYTES + keyLength + valueLength
     if (end > to) return at
     if (operation === PUT) visitor.put(hash, bytes, at + RECORD_HEADER_BYTES, keyLength, at + RECORD_HEADER_BYTES + keyLength, valueLength)

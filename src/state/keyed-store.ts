@@ -1,5 +1,6 @@
 import { Arena, KeyIndex } from 'native-free-buffers'
 import { copyBytes } from '../record/strings.ts'
+import { type RecordsAhead, viewOf } from './change-record.ts'
 import { HandleList } from './handle-list.ts'
 import { TimeBuckets } from './time-buckets.ts'
 
@@ -22,6 +23,29 @@ const NO_TAG = -1
 const NO_BYTES = 0xffffffff
 /** A block for variable bytes: u32 length, u32 capacity, bytes. */
 const VAR_HEADER_BYTES = 8
+const NOTHING = new Uint8Array(0)
+/** More bytes are copied by the platform. */
+const COPY_LOOP_BYTES = 256
+
+/** Copies bytes from any place to one at a multiple of 4. */
+const copyViewed = (
+  source: Uint8Array,
+  view: DataView,
+  from: number,
+  length: number,
+  target: Uint8Array,
+  targetWords: Int32Array,
+  to: number,
+): void => {
+  if (length > COPY_LOOP_BYTES) {
+    target.set(source.subarray(from, from + length), to)
+    return
+  }
+  const words = length >> 2
+  const t = to >> 2
+  for (let i = 0; i < words; i++) targetWords[t + i] = view.getInt32(from + (i << 2), true)
+  for (let i = words << 2; i < length; i++) target[to + i] = source[from + i]
+}
 
 /** Where the operations of an epoch go. Bytes are valid only during the call. */
 export interface ChangeLog {
@@ -74,6 +98,9 @@ export class KeyedStore {
   readonly #varSlots: readonly number[]
   /** Where `encodeValue` composes a value with its variable bytes. */
   protected scratch = new Uint8Array(256)
+  /** The bytes that `restore` was given last, and a view of them. */
+  #piece: Uint8Array = NOTHING
+  #pieceView = viewOf(NOTHING)
   /** Rows updated and removed since the last look, for progress. */
   updatedCount = 0
   removedCount = 0
@@ -252,9 +279,9 @@ export class KeyedStore {
     return this.index.find(hash, key, keyOffset, keyLength) !== 0
   }
 
-  /** Tells that an entry with this hash will soon be asked for, or restored. */
-  touch(hash: number): void {
-    this.index.touch(hash)
+  /** Tells which entries will soon be asked for, or restored. */
+  touch(records: RecordsAhead, _view: DataView): void {
+    this.index.touch(records.hashes, records.count)
   }
 
   /** Tells an empty store how many entries `restore` will bring, about. */
@@ -272,12 +299,21 @@ export class KeyedStore {
     valueOffset: number,
     valueLength: number,
   ): number {
-    const handle = this.index.insert(hash, key, keyOffset, keyLength, this.valueBytes)
-    const { arena } = this
-    const offset = (handle & arena.handleMask) << 3
-    const { u8 } = arena.segments[handle >>> arena.segmentShift]
-    const at = offset + this.valueOffset(keyLength)
-    copyBytes(value, valueOffset, this.valueBytes, u8, at)
+    const { arena, valueBytes } = this
+    const handle = this.index.insertBlank(hash, keyLength, valueBytes)
+    const { u8, i32 } = arena.segments[handle >>> arena.segmentShift]
+    const at = (handle & arena.handleMask) << 3
+    if (key !== this.#piece) {
+      this.#piece = key
+      this.#pieceView = viewOf(key)
+    }
+    const keyAt = at + KEY_OFFSET
+    const padded = (keyLength + 7) & ~7
+    if (keyLength & 7) i32[(keyAt + padded - 4) >> 2] = i32[(keyAt + padded - 8) >> 2] = 0
+    copyViewed(key, this.#pieceView, keyOffset, keyLength, u8, i32, keyAt)
+    if (value === key) copyViewed(key, this.#pieceView, valueOffset, valueBytes, u8, i32, keyAt + padded)
+    else copyBytes(value, valueOffset, valueBytes, u8, keyAt + padded)
+    if (this.#varSlots.length === 0 && valueLength === valueBytes) return handle
     this.restoreBytes(handle, this.valueOffset(keyLength), this.#varSlots, value, valueOffset, this.valueBytes, valueLength)
     return handle
   }

@@ -1,5 +1,5 @@
 import { Arena, dropBytes, KeyIndex } from 'native-free-buffers'
-import type { ChangeVisitor } from './change-record.ts'
+import type { ChangeVisitor, RecordsAhead } from './change-record.ts'
 import { estimateOperations, type StateFile, visitStateFile } from './state-file.ts'
 
 /** A state file and where it is. */
@@ -25,8 +25,8 @@ export type EntryVisitor = (
 export interface EntryKeeper {
   /** True if an entry with this key was visited. */
   holds(hash: number, bytes: Uint8Array, keyOffset: number, keyLength: number): boolean
-  /** Called with the hashes of some entries before they are asked for. */
-  touch(hash: number): void
+  /** Called with some records before they are asked for. */
+  touch(records: RecordsAhead, view: DataView): void
 }
 
 /**
@@ -49,9 +49,9 @@ export const mergeStateFiles = (
     const remember = i > 0
     const { path, file } = files[i]
     const visitor: ChangeVisitor = {
-      ahead: hash => {
-        keeper?.touch(hash)
-        if (seen.size > 0) seen.touch(hash)
+      ahead: (records, view) => {
+        keeper?.touch(records, view)
+        if (seen.size > 0) seen.touch(records.hashes, records.count)
       },
       put: (hash, bytes, keyOffset, keyLength, valueOffset, valueLength) => {
         if (++operations % OPERATIONS_PER_LOOK === 0) look()

@@ -1,5 +1,6 @@
 import { Arena, type Views } from 'native-free-buffers'
 import { copyBytes } from '../record/strings.ts'
+import { RecordsAhead } from './change-record.ts'
 import { type ChangeLog, KEY_OFFSET, KeyedStore, NEXT_OFFSET, TAG_OFFSET } from './keyed-store.ts'
 import type { Bucket, TimeBuckets } from './time-buckets.ts'
 
@@ -55,6 +56,7 @@ export class SliceStore extends KeyedStore {
   readonly #start = new Float64Array(1)
   readonly #startBytes = new Uint8Array(this.#start.buffer)
   readonly #startWords = new Int32Array(this.#start.buffer)
+  readonly #ownHashes = new RecordsAhead().hashes
 
   constructor(options: SliceStoreOptions) {
     super({ valueBytes: ENTRY_VALUE_BYTES, varSlots: [], timed: true })
@@ -203,7 +205,14 @@ export class SliceStore extends KeyedStore {
   }
 
   /** The hash of an entry in a checkpoint is not that of its key. */
-  override touch(): void {}
+  override touch({ hashes, keyEnds, count }: RecordsAhead, view: DataView): void {
+    const own = this.#ownHashes
+    for (let i = 0; i < count; i++) {
+      const at = keyEnds[i] - 8
+      own[i] = hashes[i] ^ startHash(view.getInt32(at, true), view.getInt32(at + 4, true))
+    }
+    this.index.touch(own, count)
+  }
 
   /** Entries of a checkpoint are slices, and nobody knows how many a key has. */
   override expect(): void {}
@@ -298,7 +307,7 @@ export class SliceStore extends KeyedStore {
 
   /** Of the start in `#start`. A key's slices are many, so they must not share its hash; and the hash can be had back. */
   #startHash(): number {
-    return Math.imul(this.#startWords[0] ^ (this.#startWords[0] >>> 15), 0x85ebca6b) ^ Math.imul(this.#startWords[1], 0xc2b2ae35)
+    return startHash(this.#startWords[0], this.#startWords[1])
   }
 
   /** The index of the first slice that starts at `sought[0]` or later. Rows come mostly in order, so the last ones are looked at first. */
@@ -370,6 +379,8 @@ export class SliceStore extends KeyedStore {
     i32[(at + FIRST) >> 2] = to
   }
 }
+
+const startHash = (low: number, high: number): number => Math.imul(low ^ (low >>> 15), 0x85ebca6b) ^ Math.imul(high, 0xc2b2ae35)
 
 const HANDLE_MASK = new Arena().handleMask
 

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { EngineError } from '../base/errors.ts'
-import { type ChangeVisitor, readChanges, readHashes, readInt32 } from './change-record.ts'
+import { type ChangeVisitor, RecordsAhead, readAhead, readChanges, readInt32, viewOf } from './change-record.ts'
 
 /**
  * A state file: the operations of one operator and task, of one epoch or merged from many.
@@ -134,17 +134,20 @@ const visitPieces = (pieces: Pieces, path: string, visitor: ChangeVisitor, look:
   const end = pieces.size - STATE_TRAILER_BYTES
   // Bytes [0, kept) of the buffer are an unfinished record; the file is read up to `at`.
   let [kept, at] = [0, STATE_HEADER_BYTES]
+  let view = viewOf(pieces.buffer)
+  const records = new RecordsAhead()
   while (at < end) {
     if (kept === pieces.buffer.length) {
       const wider = new Uint8Array(Math.min(2 * kept, pieces.size))
       wider.set(pieces.buffer)
       pieces.buffer = wider
+      view = viewOf(wider)
     }
     const { buffer } = pieces
     const length = Math.min(buffer.length - kept, end - at)
     readInto(pieces, path, kept, at, length)
     at += length
-    const rest = visitPiece(buffer, kept + length, visitor)
+    const rest = visitPiece(buffer, view, kept + length, visitor, records)
     buffer.copyWithin(0, rest, kept + length)
     kept += length - rest
     look()
@@ -152,19 +155,16 @@ const visitPieces = (pieces: Pieces, path: string, visitor: ChangeVisitor, look:
   if (kept > 0) throw damaged(path, `its last record, at byte ${end - kept}, is not whole`)
 }
 
-/** Records whose hashes are told before they are visited: about a hundred. */
-const AHEAD_BYTES = 2 ** 12
-
-const visitPiece = (buffer: Uint8Array, to: number, visitor: ChangeVisitor): number => {
+const visitPiece = (buffer: Uint8Array, view: DataView, to: number, visitor: ChangeVisitor, records: RecordsAhead): number => {
   const { ahead } = visitor
   let at = 0
   while (ahead !== undefined) {
-    const end = readHashes(buffer, at, Math.min(to, at + AHEAD_BYTES), ahead)
+    const end = readAhead(view, at, to, records)
     if (end === at) break
-    at = readChanges(buffer, at, end, visitor)
+    ahead(records, view)
+    at = readChanges(buffer, at, end, visitor, view)
   }
-  // What is left is less than a record, or one so long that nothing is to be won.
-  return readChanges(buffer, at, to, visitor)
+  return readChanges(buffer, at, to, visitor, view)
 }
 
 const words = (first: number, second: number): Uint8Array => {

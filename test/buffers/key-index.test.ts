@@ -210,7 +210,7 @@ describe.each(seeds(4))('seed %i', seed => {
     for (let i = 0; i < count; i++) {
       words.set([i, seed])
       const hash = hashOf(key, 32)
-      index.touch(hash)
+      index.touch(Int32Array.of(hash), 1)
       if (index.findFixed8(hash, i, seed) !== handles[i]) throw new Error(`key ${i} is not where it should be`)
     }
     const cursor = index.cursor()
