@@ -1,6 +1,7 @@
 import { EngineError } from '../base/errors.ts'
 import type { Expression } from '../expression/expression.ts'
 import { castTo } from '../expression/functions.ts'
+import { oneZero } from '../expression/one-zero.ts'
 import { columnAt, outputName, resolveExpression } from '../expression/resolve.ts'
 import { commonType } from '../expression/type-rules.ts'
 import { field, type StructType, structType, typeName } from '../record/data-type.ts'
@@ -152,7 +153,21 @@ const analyzeWatermark = (child: Analyzed, column: string, delayMicros: number):
   }
 }
 
+/**
+ * Of a table the columns that are compared come out as they are compared, with one zero and one NaN, as in Spark. Of a stream they come out as
+ * they came: a row passes at once, before anybody knows what equals it.
+ */
 const analyzeDeduplicate = (child: Analyzed, columns: readonly string[] | null, withinWatermark: boolean): Analyzed => {
+  const distinct = distinctRows(child, columns, withinWatermark)
+  const { plan } = distinct
+  if (child.streaming || plan.kind !== 'deduplicate') return distinct
+  const compared = new Set(plan.keys.map(key => (key.kind === 'input' ? key.ordinal : -1)))
+  const shown = plan.schema.fields.map((f, i) => (compared.has(i) ? oneZero(inputOf(f, i)) : inputOf(f, i)))
+  if (shown.every(value => value.kind === 'input')) return distinct
+  return { ...distinct, plan: { kind: 'project', child: plan, columns: shown, schema: plan.schema } }
+}
+
+const distinctRows = (child: Analyzed, columns: readonly string[] | null, withinWatermark: boolean): Analyzed => {
   const { schema } = child.plan
   const keys = columns?.map(name => resolveExpression({ kind: 'column', name }, schema)) ?? schema.fields.map(inputOf)
   const eventKey = keys.findIndex(key => key.kind === 'input' && child.eventTime.has(key.ordinal))
