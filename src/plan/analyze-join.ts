@@ -8,6 +8,7 @@ import { analyzeStreamJoin } from './analyze-stream-join.ts'
 import { type Analyzed, keepColumns } from './analyzed.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import { inputsOf, mapInputs } from './bound-inputs.ts'
+import { allOf } from './conjuncts.ts'
 import type { JoinOn, JoinType } from './logical-plan.ts'
 
 type TableJoinType = Extract<AnalyzedPlan, { kind: 'tableJoin' }>['type']
@@ -128,12 +129,7 @@ const split = (
   }
   const rightWidth = rightSchema.fields.length
   const place = (ordinal: number): number => (ordinal < leftWidth ? ordinal + rightWidth : ordinal - leftWidth)
-  const residual = rest.reduce<Bound | null>((all, part) => {
-    const moved = turned ? mapInputs(part, place) : part
-    return all === null
-      ? moved
-      : { kind: 'call', name: 'and', args: [all, moved], type: { kind: 'boolean' }, nullable: all.nullable || moved.nullable }
-  }, null)
+  const residual = allOf(turned ? rest.map(part => mapInputs(part, place)) : rest)
   return {
     streamKeys: keys.map(key => (turned ? key.right : key.left)),
     tableKeys: keys.map(key => (turned ? key.left : key.right)),

@@ -8,6 +8,7 @@ import { conjuncts, ordinalOf } from './analyze-join.ts'
 import { type Analyzed, inputOf, isEventTime, keepColumns } from './analyzed.ts'
 import type { AnalyzedPlan, JoinSide, StreamJoinType } from './analyzed-plan.ts'
 import { inputsOf, mapInputs } from './bound-inputs.ts'
+import { allOf, conjunctsOf } from './conjuncts.ts'
 import type { JoinOn, JoinType } from './logical-plan.ts'
 import { type TimeBound, termOf, timeBounds } from './time-bounds.ts'
 
@@ -96,7 +97,7 @@ export const analyzeStreamJoin = (left: Analyzed, right: Analyzed, type: JoinTyp
       nullSafe: split.keys.map(key => key.nullSafe),
       timeKey: timeKey < 0 ? null : timeKey,
       ...sides,
-      residual: split.residual.reduce(both, null),
+      residual: allOf(split.residual),
       schema: output,
     },
     eventTime: new Set([
@@ -132,9 +133,6 @@ const literalOf = (value: number): Bound => ({ kind: 'literal', value, type: int
 const filtered = (side: Analyzed, condition: Bound | null): Analyzed =>
   condition === null ? side : { ...side, plan: { kind: 'filter', child: side.plan, condition, schema: side.plan.schema } }
 
-const both = (all: Bound | null, part: Bound): Bound =>
-  all === null ? part : { kind: 'call', name: 'and', args: [all, part], type: { kind: 'boolean' }, nullable: all.nullable || part.nullable }
-
 interface Split {
   readonly keys: readonly { readonly left: Bound; readonly right: Bound; readonly nullSafe: boolean }[]
   /** What is asked of one side alone, over its own columns. */
@@ -163,11 +161,11 @@ const splitCondition = (left: Analyzed, right: Analyzed, on: JoinOn): Split => {
     return { keys, own, residual }
   }
   const toRight = (bound: Bound): Bound => mapInputs(bound, i => i - width)
-  for (const part of conjunctsOf(resolveCondition(on.condition, leftSchema, rightSchema))) {
+  for (const part of resolveCondition(on.condition, leftSchema, rightSchema).flatMap(conjunctsOf)) {
     const sides = sidesOf(part, width)
     if (part.kind === 'literal' && part.value === true) continue
-    if (sides === 'left') own.left = both(own.left, part)
-    else if (sides === 'right') own.right = both(own.right, toRight(part))
+    if (sides === 'left') own.left = allOf([...(own.left === null ? [] : [own.left]), part])
+    else if (sides === 'right') own.right = allOf([...(own.right === null ? [] : [own.right]), toRight(part)])
     else {
       const equality = part.kind === 'call' && (part.name === '=' || part.name === '<=>') ? part : null
       const [a, b] = equality?.args ?? []
@@ -193,10 +191,6 @@ const resolveCondition = (condition: Expression, left: StructType, right: Struct
     })
   })
 }
-
-/** `between` is two comparisons only once it is resolved. */
-const conjunctsOf = (bounds: readonly Bound[]): Bound[] =>
-  bounds.flatMap(bound => (bound.kind === 'call' && bound.name === 'and' ? conjunctsOf(bound.args) : [bound]))
 
 const sidesOf = (bound: Bound, width: number): SideName | 'both' | 'none' => {
   const inputs = inputsOf(bound)

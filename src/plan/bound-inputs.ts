@@ -51,3 +51,6 @@ export const replaceInputs = (bound: Bound, replace: (input: Input) => Bound): B
 /** The same expression over columns that stand elsewhere. */
 export const mapInputs = (bound: Bound, place: (ordinal: number) => number): Bound =>
   replaceInputs(bound, input => ({ ...input, ordinal: place(input.ordinal) }))
+
+/** The expression with references to a projection's output replaced by what the projection computes. */
+export const substitute = (bound: Bound, columns: readonly Bound[]): Bound => replaceInputs(bound, ({ ordinal }) => columns[ordinal])

@@ -1,96 +1,16 @@
 import type { Bound } from '../expression/expression.ts'
 import { structType } from '../record/data-type.ts'
 import type { AnalyzedPlan, JoinSide } from './analyzed-plan.ts'
-import { inputsOf, mapInputs, replaceInputs } from './bound-inputs.ts'
+import { inputsOf, mapInputs, substitute } from './bound-inputs.ts'
+import { isCostly } from './determinism.ts'
+import { pushFilters } from './push-filters.ts'
+import { rewrite } from './rewrite-plan.ts'
 
 /** Rewrites a plan to one that does less and means the same. Each rule is small and keeps the schema. */
 export const optimize = (plan: AnalyzedPlan): AnalyzedPlan => {
   const all = plan.schema.fields.map((_, i) => i)
   return prune(collapse(pushFilters(plan)), all).plan
 }
-
-type Children = Extract<AnalyzedPlan, { child: AnalyzedPlan }>
-
-const rewrite = (plan: AnalyzedPlan, rule: (node: AnalyzedPlan) => AnalyzedPlan): AnalyzedPlan => {
-  if (plan.kind === 'source' || plan.kind === 'localRelation') return rule(plan)
-  if (plan.kind === 'union') return rule({ ...plan, inputs: plan.inputs.map(input => rewrite(input, rule)) })
-  if (plan.kind === 'tableJoin') return rule({ ...plan, child: rewrite(plan.child, rule), table: optimize(plan.table) })
-  return rule({ ...plan, child: rewrite((plan as Children).child, rule) } as AnalyzedPlan)
-}
-
-/** What costs more than a copy, or gives another value each time: computed once, where it stands. */
-export const isCostly = (bound: Bound): boolean => {
-  switch (bound.kind) {
-    case 'input':
-    case 'literal':
-      return false
-    case 'udf':
-    case 'fromJson':
-    case 'toJson':
-      return true
-    case 'call':
-      return bound.name === 'rand' || bound.name === 'currentTimestamp' || bound.args.some(isCostly) || bound.name.length > 9
-    case 'case':
-      return true
-    case 'struct':
-      return bound.fields.some(isCostly)
-    default:
-      return isCostly(bound.child)
-  }
-}
-
-export const isDeterministic = (bound: Bound): boolean => {
-  switch (bound.kind) {
-    case 'input':
-    case 'literal':
-      return true
-    case 'udf':
-      return false
-    case 'call':
-      return bound.name !== 'rand' && bound.name !== 'currentTimestamp' && bound.args.every(isDeterministic)
-    case 'case':
-      return (
-        bound.branches.every(({ when, then }) => isDeterministic(when) && isDeterministic(then)) &&
-        (bound.otherwise === null || isDeterministic(bound.otherwise))
-      )
-    case 'struct':
-      return bound.fields.every(isDeterministic)
-    default:
-      return isDeterministic(bound.child)
-  }
-}
-
-/** The expression with references to a projection's output replaced by what the projection computes. */
-const substitute = (bound: Bound, columns: readonly Bound[]): Bound => replaceInputs(bound, ({ ordinal }) => columns[ordinal])
-
-/**
- * A filter moves below a projection when what it reads is cheap to compute, and below a repartition or into a union. Never below a
- * watermark: it must see all rows.
- */
-const pushFilters = (plan: AnalyzedPlan): AnalyzedPlan =>
-  rewrite(plan, node => {
-    if (node.kind !== 'filter' || !isDeterministic(node.condition)) return node
-    const { child, condition } = node
-    switch (child.kind) {
-      case 'project': {
-        const read = new Set(inputsOf(condition))
-        if ([...read].some(i => isCostly(child.columns[i]))) return node
-        const below = pushFilters({
-          kind: 'filter',
-          child: child.child,
-          condition: substitute(condition, child.columns),
-          schema: child.child.schema,
-        })
-        return { ...child, child: below }
-      }
-      case 'repartition':
-        return { ...child, child: pushFilters({ ...node, child: child.child }) }
-      case 'union':
-        return { ...child, inputs: child.inputs.map(input => pushFilters({ ...node, child: input, schema: input.schema })) }
-      default:
-        return node
-    }
-  })
 
 /** Two projections in a row become one, unless something costly would be computed twice. */
 const collapse = (plan: AnalyzedPlan): AnalyzedPlan =>
@@ -225,6 +145,7 @@ const prune = (plan: AnalyzedPlan, needed: readonly number[]): Pruned => {
         plan: {
           ...plan,
           child: child.plan,
+          table: optimize(plan.table),
           streamKeys: plan.streamKeys.map(key => mapInputs(key, move)),
           residual: plan.residual === null ? null : mapInputs(plan.residual, move),
           schema: structType([...child.plan.schema.fields, ...tableFields]),

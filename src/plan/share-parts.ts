@@ -2,7 +2,7 @@ import type { Bound, BoundAggregate } from '../expression/expression.ts'
 import { type Field, structType } from '../record/data-type.ts'
 import { type AnalyzedPlan, childrenOf } from './analyzed-plan.ts'
 import { mapInputs } from './bound-inputs.ts'
-import { isCostly } from './optimize.ts'
+import { isCostly } from './determinism.ts'
 import { type Shape, Shapes } from './plan-shape.ts'
 
 /**

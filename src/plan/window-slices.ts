@@ -1,8 +1,8 @@
 import type { Bound } from '../expression/expression.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
 import { inputsOf } from './bound-inputs.ts'
+import { isDeterministic } from './determinism.ts'
 import type { OutputMode } from './logical-plan.ts'
-import { isDeterministic } from './optimize.ts'
 
 /** Sliding windows that an aggregation keeps as slices: a row changes one slice, and windows are put together from slices. */
 export interface WindowSlices {
