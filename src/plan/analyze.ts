@@ -154,8 +154,8 @@ const analyzeWatermark = (child: Analyzed, column: string, delayMicros: number):
 }
 
 /**
- * Of a table the columns that are compared come out as they are compared, with one zero and one NaN, as in Spark. Of a stream they come out as
- * they came: a row passes at once, before anybody knows what equals it.
+ * Of a table the columns that are compared come out as they are compared, with one zero and one NaN, as in Spark. Of a stream they come out
+ * as they came: a row passes at once, before anybody knows what equals it.
  */
 const analyzeDeduplicate = (child: Analyzed, columns: readonly string[] | null, withinWatermark: boolean): Analyzed => {
   const distinct = distinctRows(child, columns, withinWatermark)

@@ -25,7 +25,7 @@ export const inputsOf = (bound: Bound): number[] => {
 type Input = Extract<Bound, { kind: 'input' }>
 
 /** The same expression with each column that it reads replaced. */
-export const replaceInputs = (bound: Bound, replace: (input: Input) => Bound): Bound => {
+const replaceInputs = (bound: Bound, replace: (input: Input) => Bound): Bound => {
   const go = (child: Bound): Bound => replaceInputs(child, replace)
   switch (bound.kind) {
     case 'input':

@@ -7,9 +7,9 @@ import { isCostly, isDeterministic } from './determinism.ts'
 import { rewrite } from './rewrite-plan.ts'
 
 /**
- * Each condition of a filter moves down on its own, as far as it means the same there: into a union, below a projection, an order, windows, and
- * a join with a table whose columns it does not read. And, as in Spark, below a watermark, unless it reads the event time: then rows that it
- * leaves out do not move the watermark. It stays above what keeps state, which may be run once for several ways (`shareParts`).
+ * Each condition of a filter moves down on its own, as far as it means the same there: into a union, below a projection, an order, windows,
+ * and a join with a table whose columns it does not read. And, as in Spark, below a watermark, unless it reads the event time: then rows
+ * that it leaves out do not move the watermark. It stays above what keeps state, which may be run once for several ways (`shareParts`).
  */
 export const pushFilters = (plan: AnalyzedPlan): AnalyzedPlan =>
   rewrite(plan, node => (node.kind === 'filter' ? settle(conjunctsOf(node.condition), node.child) : node))
@@ -74,7 +74,7 @@ const split = (parts: readonly Bound[], moves: (part: Bound) => boolean): [down:
   return [down, stay]
 }
 
-/** True if a condition comes to stand below a watermark from here. Then it moves there, whatever it costs to compute what it reads again. */
+/** True if a condition comes to stand below a watermark from here. Then it moves there, whatever it costs to compute again. */
 const passesWatermark = (part: Bound, plan: AnalyzedPlan): boolean => {
   if (!isDeterministic(part)) return false
   switch (plan.kind) {
