@@ -34,11 +34,19 @@ export const checkStreaming = (analyzed: Analyzed, outputMode: OutputMode): void
       }
     }
   }
-  if (outputMode !== 'append' && find(analyzed.plan, node => node.kind === 'streamJoin').length > 0) {
-    throw new EngineError('UNSUPPORTED_OUTPUT_MODE', {
-      mode: outputMode,
-      reason: 'a join of two streams puts out each row once. Use append',
-    })
+  if (outputMode !== 'append') {
+    for (const node of find(analyzed.plan, ({ kind }) => kind === 'streamJoin')) {
+      // Pairs are final as soon as they are found; rows without a match, and totals below, are not.
+      const isFinal =
+        node.kind === 'streamJoin' &&
+        node.type === 'inner' &&
+        find(node, other => other.kind === 'aggregate' && streams(other)).length === 0
+      if (outputMode === 'update' && isFinal) continue
+      throw new EngineError('UNSUPPORTED_OUTPUT_MODE', {
+        mode: outputMode,
+        reason: 'a join of two streams puts out each row once. Use append, or update for an inner join of what is no aggregation',
+      })
+    }
   }
   if (outputMode === 'append') {
     for (const node of aggregates) {

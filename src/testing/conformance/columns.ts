@@ -29,26 +29,35 @@ export const typeText = (type: string): string => {
   }
 }
 
-const NO_TIMES: ReadonlySet<string> = new Set()
+/** Tells whether a column is a timestamp; asked only where it matters, since it needs the schema of what is below. */
+export type IsTime = (column: string) => boolean
 
-/** `times`: the columns that are timestamps, where millis may be added to them. */
-export const columnOf = (e: Expr, times = NO_TIMES): Column => {
+/** `isTimeColumn`: of a timestamp, `+` and `-` add millis. */
+export const columnOf = (e: Expr, isTimeColumn: IsTime): Column => {
   if (typeof e === 'string') return col(e)
   if (e === null || typeof e === 'number' || typeof e === 'boolean') return lit(e)
   const [name, ...args] = e
   if (name === 'lit') return lit(args[0] as string)
-  if (name === 'cast') return columnOf(args[0]).cast(typeText(String(args[1])))
-  if (name === '.') return columnOf(args[0]).getField(String(args[1]))
+  if (name === 'cast') return columnOf(args[0], isTimeColumn).cast(typeText(String(args[1])))
+  if (name === '.') return columnOf(args[0], isTimeColumn).getField(String(args[1]))
   if (name === 'window') {
     const [time, size, slide, offset] = args
-    return window(columnOf(time), millis(size), millis(slide), millis(offset))
+    return window(columnOf(time, isTimeColumn), millis(size), millis(slide), millis(offset))
   }
-  if ((name === '+' || name === '-') && typeof args[0] === 'string' && times.has(args[0])) {
-    return timestampAdd('millisecond', name === '+' ? Number(args[1]) : -Number(args[1]), args[0])
+  if ((name === '+' || name === '-') && typeof args[1] === 'number' && isTime(args[0], isTimeColumn)) {
+    return timestampAdd('millisecond', name === '+' ? args[1] : -args[1], columnOf(args[0], isTimeColumn))
   }
   const call = calls[name]
   if (call === undefined) throw new Error(`no function ${name} in the corpus's format`)
-  return call(...args.map(arg => columnOf(arg, times)))
+  return call(...args.map(arg => columnOf(arg, isTimeColumn)))
+}
+
+const isTime = (e: Expr, isTimeColumn: IsTime): boolean => {
+  if (typeof e === 'string') return isTimeColumn(e)
+  if (typeof e !== 'object' || e === null) return false
+  const [name, ...args] = e
+  if (name === 'cast') return args[1] === 'ts'
+  return name === 'ts_sec' || name === 'window_time' || name === '.' || ((name === '+' || name === '-') && isTime(args[0], isTimeColumn))
 }
 
 export const millis = (n: Expr): string => `${Number(n)} milliseconds`

@@ -13,7 +13,16 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
   'bad-duration': ['BAD_DURATION', 'BAD_TRIGGER_INTERVAL'],
   'negative-delay': ['NEGATIVE_DELAY'],
   'bad-trigger-interval': ['BAD_DURATION', 'BAD_TRIGGER_INTERVAL'],
-  'task-failure': ['UDF_FAILED', 'CAST_INVALID_INPUT', 'ARITHMETIC_OVERFLOW', 'DIVIDE_BY_ZERO'],
+  'task-failure': [
+    'UDF_FAILED',
+    'CAST_INVALID_INPUT',
+    'CAST_OVERFLOW',
+    'CONVERSION_INVALID_INPUT',
+    'ARITHMETIC_OVERFLOW',
+    'DIVIDE_BY_ZERO',
+    'NUMERIC_VALUE_OUT_OF_RANGE',
+    'MALFORMED_JSON',
+  ],
   'state-key-schema-changed': ['STATE_SCHEMA_CHANGED', 'CHECKPOINT_INCOMPATIBLE'],
   'state-value-schema-changed': ['STATE_SCHEMA_CHANGED', 'CHECKPOINT_INCOMPATIBLE'],
 }

@@ -38,7 +38,7 @@ const operators = new Set([
   'failWhile',
 ])
 
-const aggregates = new Set(['count', 'sum', 'min', 'max', 'avg', 'last', 'count_distinct', 'collect_set_size'])
+const aggregates = new Set(['count', 'sum', 'min', 'max', 'avg', 'last', 'count_distinct', 'sum_distinct', 'collect_set_size'])
 
 const steps = new Set([
   'add',

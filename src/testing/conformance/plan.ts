@@ -1,5 +1,18 @@
-import { avg, type Column, count, countDistinct, type DataFrame, last, max, min, sum, type WalkwaySession, when } from '../../index.ts'
-import { columnOf, millis, typeText } from './columns.ts'
+import {
+  avg,
+  type Column,
+  count,
+  countDistinct,
+  type DataFrame,
+  last,
+  max,
+  min,
+  sum,
+  sumDistinct,
+  type WalkwaySession,
+  when,
+} from '../../index.ts'
+import { columnOf, type IsTime, millis, typeText } from './columns.ts'
 import type { Failures } from './failures.ts'
 import type { Agg, Columns, Plan, Row, Value } from './format.ts'
 
@@ -13,6 +26,10 @@ export const dataFrameOf = (
   const build = (p: Plan | undefined): DataFrame => {
     if (p === undefined) throw new Error(`${plan.op} lacks an input`)
     return dataFrameOf(p, session, sources, failures)
+  }
+  const over = (p: Plan | undefined, then: (input: DataFrame, isTime: IsTime) => DataFrame): DataFrame => {
+    const input = build(p)
+    return then(input, timesOf(input))
   }
   switch (plan.op) {
     case 'source': {
@@ -28,19 +45,19 @@ export const dataFrameOf = (
       )
     }
     case 'select':
-      return build(plan.input).select(...named(plan.columns).map(([name, e]) => columnOf(e).alias(name)))
+      return over(plan.input, (input, isTime) => input.select(...named(plan.columns).map(([name, e]) => columnOf(e, isTime).alias(name))))
     case 'extend':
-      return named(plan.columns).reduce((df, [name, e]) => df.withColumn(name, columnOf(e)), build(plan.input))
+      return named(plan.columns).reduce((df, [name, e]) => df.withColumn(name, columnOf(e, timesOf(df))), build(plan.input))
     case 'filter':
-      return build(plan.input).filter(columnOf(plan.where ?? true))
+      return over(plan.input, (input, isTime) => input.filter(columnOf(plan.where ?? true, isTime)))
     case 'watermark':
       return build(plan.input).withWatermark(plan.column ?? '', millis(plan.delayMs ?? 0))
-    case 'aggregate': {
-      const aggs = (plan.aggs ?? []).map(([name, agg]) => aggregateOf(agg).alias(name))
-      return build(plan.input)
-        .groupBy(...(plan.keys ?? []).map(([name, e]) => columnOf(e).alias(name)))
-        .agg(...(aggs as [Column, ...Column[]]))
-    }
+    case 'aggregate':
+      return over(plan.input, (input, isTime) => {
+        const aggs = (plan.aggs ?? []).map(([name, agg]) => aggregateOf(agg, isTime).alias(name))
+        const keys = (plan.keys ?? []).map(([name, e]) => columnOf(e, isTime).alias(name))
+        return input.groupBy(...keys).agg(...(aggs as [Column, ...Column[]]))
+      })
     case 'dropDuplicates':
       return plan.columns === null ? build(plan.input).dropDuplicates() : build(plan.input).dropDuplicates(plan.columns as string[])
     case 'dropDuplicatesWithinWatermark':
@@ -49,23 +66,23 @@ export const dataFrameOf = (
         : build(plan.input).dropDuplicatesWithinWatermark(plan.columns as string[])
     case 'join': {
       const [left, right] = [build(plan.left), build(plan.right)]
-      const fields = [...left.schema.fields, ...right.schema.fields]
-      const times = new Set(fields.filter(({ type }) => type.kind === 'timestamp').map(({ name }) => name))
-      const on = plan.using !== undefined ? [...plan.using] : columnOf(plan.on ?? true, times)
+      const [isLeftTime, isRightTime] = [timesOf(left), timesOf(right)]
+      const on = plan.using !== undefined ? [...plan.using] : columnOf(plan.on ?? true, name => isLeftTime(name) || isRightTime(name))
       return left.join(right, on, joinTypes[plan.type ?? 'inner'])
     }
     case 'union':
       return (plan.inputs ?? []).map(build).reduce((left, right) => left.union(right))
     case 'limit':
       return build(plan.input).limit(plan.n ?? 0)
-    case 'sort': {
-      const by = (plan.by ?? []).map(([e, order]) => (order === 'desc' ? columnOf(e).desc() : columnOf(e).asc()))
-      return build(plan.input).sort(...(by as [Column, ...Column[]]))
-    }
+    case 'sort':
+      return over(plan.input, (input, isTime) => {
+        const by = (plan.by ?? []).map(([e, order]) => (order === 'desc' ? columnOf(e, isTime).desc() : columnOf(e, isTime).asc()))
+        return input.sort(...(by as [Column, ...Column[]]))
+      })
     case 'failOnce':
-      return build(plan.input).filter(failures.once(columnOf(plan.where ?? true)))
+      return over(plan.input, (input, isTime) => input.filter(failures.once(columnOf(plan.where ?? true, isTime))))
     case 'failWhile':
-      return build(plan.input).filter(failures.whileSet(plan.flag ?? '', columnOf(plan.where ?? true)))
+      return over(plan.input, (input, isTime) => input.filter(failures.whileSet(plan.flag ?? '', columnOf(plan.where ?? true, isTime))))
     default:
       throw new Error(`no operator ${plan.op} in the runner`)
   }
@@ -80,18 +97,25 @@ const joinTypes = {
   left_anti: 'leftAnti',
 } as Record<string, 'inner' | 'leftOuter' | 'rightOuter' | 'fullOuter' | 'leftSemi' | 'leftAnti'>
 
+const timesOf =
+  (df: DataFrame): IsTime =>
+  column =>
+    df.schema.fields.some(({ name, type }) => name === column && type.kind === 'timestamp')
+
 const named = (columns: unknown) => columns as readonly (readonly [string, Parameters<typeof columnOf>[0]])[]
 
-const aggregateOf = ({ agg, expr, where }: Agg): Column => {
+const aggregateOf = ({ agg, expr, where }: Agg, isTime: IsTime): Column => {
   // A filter is the same as nulls where it does not hold: every aggregate leaves nulls out.
-  const value = expr === undefined ? null : columnOf(expr)
-  const kept = where === undefined ? value : when(columnOf(where), value ?? 1)
+  const value = expr === undefined ? null : columnOf(expr, isTime)
+  const kept = where === undefined ? value : when(columnOf(where, isTime), value ?? 1)
   switch (agg) {
     case 'count':
       return kept === null ? count('*') : count(kept)
     case 'count_distinct':
     case 'collect_set_size':
       return countDistinct(kept ?? '')
+    case 'sum_distinct':
+      return sumDistinct(kept ?? '')
     case 'sum':
       return sum(kept ?? '')
     case 'min':
