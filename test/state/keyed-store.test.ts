@@ -279,6 +279,26 @@ describe('a store', () => {
   })
 })
 
+test('an entry that is restored into an old block has zeros behind its key, whatever was there', () => {
+  const store = new KeyedStore({ valueBytes: 8, varSlots: [], timed: false })
+  const old = new Uint8Array(16).fill(0xff)
+  for (const keyLength of [1, 4, 5, 7, 8, 9, 13, 16]) {
+    // Another entry keeps the arena from being emptied.
+    if (keyLength === 1) store.insert(1, old, 0, 3, 0)
+    store.remove(store.insert(2, old, 0, (keyLength + 7) & ~7, 0))
+    const record = Uint8Array.from({ length: keyLength + 8 }, (_, i) => i + 1)
+    const handle = store.restore(3, record, 0, keyLength, record, keyLength, 8)
+    const { u8 } = store.arena.segments[handle >>> store.arena.segmentShift]
+    const at = (handle & store.arena.handleMask) << 3
+    const padded = (keyLength + 7) & ~7
+    const block = u8.subarray(at + KEY_OFFSET, at + KEY_OFFSET + padded + 8)
+    const expected = new Uint8Array(padded + 8)
+    expected.set(record.subarray(0, keyLength))
+    expected.set(record.subarray(keyLength), padded)
+    expect(hex(block)).toBe(hex(expected))
+  }
+})
+
 test('a store that is not searched counts, logs and lets go of its entries without an index', () => {
   const store = new KeyedStore({ valueBytes: VALUE_BYTES, varSlots: [], timed: true, searched: false })
   const key = new TextEncoder().encode('key')
