@@ -6,7 +6,7 @@ import type { EpochMode } from './epoch-policy.ts'
  * way.
  *
  *   0 arrival micros of the record at hand · 1 rows that came in · 2 least arrival of this epoch · 3 rows that went out
- *   4 rows put out since the arrival last changed · 5 that arrival
+ *   4 rows put out since the arrival last changed · 5 that arrival · 6 the least arrival of the last epoch that had rows, 0 if none had
  *   8 + 8 * w: watermark operator w: largest, least, sum and count of the event times of this epoch (micros); largest ever
  */
 export const ARRIVAL = 0
@@ -15,6 +15,7 @@ export const EARLIEST = 2
 export const ROWS_OUT = 3
 export const RUN_COUNT = 4
 export const RUN_START = 5
+const EPOCH_ARRIVAL = 6
 const WATERMARKS = 8
 const WATERMARK_STRIDE = 8
 export const EVENT_MAX = 0
@@ -37,8 +38,6 @@ export class ChainState {
   onRun: () => void = () => {}
   readonly #clock: () => number
   readonly #partition: number
-  /** The least arrival of the last epoch that had rows; 0 while there was none. */
-  #epochArrival = 0
 
   constructor(watermarkCount: number, clock: () => number, partition = 0) {
     this.#partition = partition
@@ -75,9 +74,9 @@ export class ChainState {
    */
   endArrivals(): void {
     const { registers } = this
-    if (registers[EARLIEST] !== Number.POSITIVE_INFINITY) this.#epochArrival = registers[EARLIEST]
+    if (registers[EARLIEST] !== Number.POSITIVE_INFINITY) registers[EPOCH_ARRIVAL] = registers[EARLIEST]
     registers[EARLIEST] = Number.POSITIVE_INFINITY
-    if (this.#epochArrival > 0) registers[ARRIVAL] = this.#epochArrival
+    if (registers[EPOCH_ARRIVAL] > 0) registers[ARRIVAL] = registers[EPOCH_ARRIVAL]
   }
 
   /** The generator behind one `rand()`; with a seed the same numbers in every run, but others in each partition, as in Spark. */

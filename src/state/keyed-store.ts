@@ -76,8 +76,11 @@ export class KeyedStore {
   readonly index: KeyIndex
   readonly valueBytes: number
   readonly buckets: TimeBuckets | null
-  /** The current epoch's tag, from 1 on. Generated code compares an entry's tag with it. */
-  tag = 1
+  /**
+   * The current epoch's tag, from 1 on, which the constructor sets. Generated code compares an entry's tag with it. A field that was never
+   * set twice is a constant to V8: it would be compiled in, and the code given up at the first barrier.
+   */
+  tag = 0
   /** False while nobody needs to know what changed: no checkpoint, and no emission at the barrier. */
   tracking = true
   /** True when changes are persisted; then deletions are logged as well. */
@@ -111,6 +114,7 @@ export class KeyedStore {
     this.#varSlots = options.varSlots
     this.buckets = options.timed ? new TimeBuckets() : null
     this.#searched = options.searched ?? true
+    this.tag = 1
   }
 
   get size(): number {
