@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { committedFiles } from '../../../src/connector/file-log.ts'
-import { col, type DataFrame, type Row, type StreamingQuery, Trigger, WalkwaySession } from '../../../src/index.ts'
+import { type DataFrame, type Row, type StreamingQuery, Trigger, udf, WalkwaySession } from '../../../src/index.ts'
 import type { SeededRandom } from '../../support/random.ts'
 import { within } from '../../support/within.ts'
 import { type Data, DISORDER_MILLIS, EVENT_SCHEMA, rowOf, TABLE_SCHEMA } from './data.ts'
@@ -11,8 +11,13 @@ import { textOf, textsOf } from './rows.ts'
 
 /** The ways to run a query, each giving its final rows as sorted texts. `log` says what was done. */
 
-/** The rows that end the streams move the watermark, and go no further. */
-const eventsOf = (frame: DataFrame): DataFrame => frame.withWatermark('at', DISORDER_MILLIS).filter(col('id').geq(0))
+const isEvent = udf((id: number) => id >= 0, 'BOOLEAN')
+
+/**
+ * The rows that end the streams move the watermark, and go no further. Conditions go below a watermark, but not one that asks a user
+ * function, nor others past it.
+ */
+const eventsOf = (frame: DataFrame): DataFrame => frame.withWatermark('at', DISORDER_MILLIS).filter(isEvent('id'))
 
 const tableOf = ({ table }: Data, session: WalkwaySession): DataFrame =>
   session.createDataFrame(
