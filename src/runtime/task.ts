@@ -2,17 +2,17 @@ import { collectDropped } from 'native-free-buffers'
 import { errorToWire } from '../base/errors.ts'
 import type { SourceOffset, Ticket } from '../connector/connector.ts'
 import type { CompiledChain } from '../operator/chain.ts'
-import { type ChainState, EVENT_MAX, EVENT_MAX_EVER, ROWS_IN, ROWS_OUT, watermarkRegister } from '../operator/chain-state.ts'
+import { ROWS_IN, ROWS_OUT } from '../operator/chain-state.ts'
 import type { EpochPolicy } from '../operator/epoch-policy.ts'
 import { lagged } from '../operator/stateful.ts'
 import type { ChangeChannel } from './change-channel.ts'
-import { ChangeWriter } from './change-writer.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
+import { EpochSeal } from './epoch-seal.ts'
 import type { LatencyMeter } from './latency-meter.ts'
 import { type InputEvents, SourceInput, type TaskInput } from './task-input.ts'
 import type { TaskOutput } from './task-output.ts'
 import { operatorReports, watermarkReports } from './task-reports.ts'
-import type { WatermarkPolicy } from './watermark-merge.ts'
+import { TaskWatermark, type WatermarkParts } from './task-watermark.ts'
 
 export type StepResult = 'progressed' | 'idle' | 'done'
 
@@ -33,18 +33,12 @@ const IDLE_SEAL_ROWS = 32
 const SEAL_ROWS_PER_ROW = 0.25
 const LEAST_SEAL_ROWS = 16
 
-export interface TaskParts {
+export interface TaskParts extends WatermarkParts {
   readonly id: string
   readonly chain: CompiledChain
-  readonly state: ChainState
   readonly input: TaskInput
   readonly output: TaskOutput
   readonly meter: LatencyMeter | null
-  readonly watermarks: readonly { readonly watermarkId: number; readonly delayMillis: number }[]
-  /** True if rows come from rings above which a watermark operator stands. */
-  readonly hasInputWatermark: boolean
-  /** How its own watermarks and that of its input make one. */
-  readonly watermarkPolicy: WatermarkPolicy
   /** Takes what changes in the state; null if it is not kept. */
   readonly changes: ChangeChannel | null
   readonly report: (report: TaskReport) => void
@@ -66,18 +60,11 @@ export class Task implements InputEvents {
   readonly #limits: StepLimits
   #work: Work[] = []
   #policy: EpochPolicy | null = null
-  #watermark = Number.NEGATIVE_INFINITY
-  #inputWatermark: number
+  readonly #watermark: TaskWatermark
   /** The watermark that `#usualFlow` works for. */
   readonly #flowing = new Float64Array(1)
   readonly #usualFlow: readonly Work[]
-  /** The watermark that an epoch in real time began with, which the input's has yet to reach. */
-  #owed = Number.NEGATIVE_INFINITY
-  #sealing: { epoch: number; report: Extract<TaskReport, { kind: 'sealed' }> } | null = null
-  /** The change logs of the epoch at hand and of the one that is being sealed, one an operator; they take turns. */
-  #current: readonly ChangeWriter[]
-  #sealed: readonly ChangeWriter[]
-  #logs = false
+  readonly #seal: EpochSeal
   #latest: { request: number; ticket: Ticket<SourceOffset> }[] = []
   #opening: Ticket<void>[] = []
   #closing: Ticket<void>[] | null = null
@@ -91,12 +78,8 @@ export class Task implements InputEvents {
     this.#limits = parts.limits ?? USUAL
     this.id = parts.id
     this.#opening = [...opening]
-    this.#inputWatermark = parts.hasInputWatermark ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
-    const { changes, chain } = parts
-    const writers = (): ChangeWriter[] =>
-      changes === null ? [] : chain.operators.map(({ operatorId }) => new ChangeWriter(changes, operatorId))
-    this.#current = writers()
-    this.#sealed = writers()
+    this.#watermark = new TaskWatermark(parts)
+    this.#seal = new EpochSeal(parts.chain.operators, parts.changes, parts.report, this.#limits.sealRows)
     this.#usualFlow = this.#flowWork(() => this.#flowing[0])
   }
 
@@ -114,7 +97,7 @@ export class Task implements InputEvents {
       this.#opening.length > 0 ||
       this.#latest.length > 0 ||
       this.#closing !== null ||
-      this.#sealing !== null ||
+      this.#seal.isUnderWay ||
       !this.#parts.output.settled ||
       this.#parts.state.outputFull
     )
@@ -123,7 +106,7 @@ export class Task implements InputEvents {
   /** True if another step would go on with what is here; false may mean that only a step can tell. */
   get hasMore(): boolean {
     const { input, state } = this.#parts
-    return this.#work.length > 0 || this.#sealing !== null || state.outputFull || input.backlog() > 0
+    return this.#work.length > 0 || this.#seal.isUnderWay || state.outputFull || input.backlog() > 0
   }
 
   command(command: TaskCommand): void {
@@ -203,7 +186,7 @@ export class Task implements InputEvents {
       this.#hasToldEnd = true
       this.#parts.report({ kind: 'ended', task: this.id })
     }
-    if (this.#sealSlice(rows === 0 ? IDLE_SEAL_ROWS : Math.max(LEAST_SEAL_ROWS, Math.ceil(rows * SEAL_ROWS_PER_ROW)))) progressed = true
+    if (this.#seal.slice(rows === 0 ? IDLE_SEAL_ROWS : Math.max(LEAST_SEAL_ROWS, Math.ceil(rows * SEAL_ROWS_PER_ROW)))) progressed = true
     return progressed ? 'progressed' : 'idle'
   }
 
@@ -231,7 +214,7 @@ export class Task implements InputEvents {
     const { meter, output, watermarks } = this.#parts
     output.step()
     meter?.burst()
-    if (watermarks.length > 0 && this.#policy?.mode === 'realTime') this.#advance()
+    if (watermarks.length > 0 && this.#policy?.mode === 'realTime' && this.#watermark.advance()) this.#flow(this.#watermark.millis)
   }
 
   // --- Control, in order with the rows
@@ -241,37 +224,30 @@ export class Task implements InputEvents {
     this.#policy = policy
     state.mode = policy.mode
     state.batchTimeMicros = policy.batchTimeMicros
-    if (!this.#logs) {
-      // From then on each barrier sets the next epoch's.
-      this.#logs = true
-      for (const [i, writer] of this.#current.entries()) {
-        writer.begin(policy.epoch)
-        const operator = chain.operators[i]
-        if (operator.isTransient !== true) operator.store.log = writer
-      }
-    }
+    this.#seal.begin(policy.epoch)
     for (const operator of chain.operators) operator.beginEpoch(lagged(policy, operator))
     output.beginEpoch(policy)
-    if (policy.mode !== 'realTime' || policy.evictMillis <= this.#watermark) return
+    if (policy.mode !== 'realTime' || policy.evictMillis <= this.#watermark.millis) return
     if (this.#parts.hasInputWatermark) {
       // The tasks before send it on when they have put out what it makes due; until then that is not late here.
-      this.#owed = policy.evictMillis
-      this.#advance()
+      this.#watermark.owedMillis = policy.evictMillis
+      if (this.#watermark.advance()) this.#flow(this.#watermark.millis)
     } else {
+      this.#watermark.millis = policy.evictMillis
       this.#flow(policy.evictMillis)
     }
   }
 
   onWatermark(millis: number): void {
-    this.#inputWatermark = millis
-    if (this.#policy?.mode === 'realTime') this.#advance()
+    this.#watermark.inputMillis = millis
+    if (this.#policy?.mode === 'realTime' && this.#watermark.advance()) this.#flow(this.#watermark.millis)
   }
 
   onBarrier(): void {
     const policy = this.#policy
     if (policy === null) throw new Error('a barrier outside an epoch')
     // At most one epoch is being sealed: what is left of the one before is written first.
-    this.#work.push(() => this.#finishSealing())
+    this.#work.push(() => this.#seal.finish())
     this.#work.push(() => {
       this.#parts.state.endArrivals()
       return true
@@ -279,14 +255,14 @@ export class Task implements InputEvents {
     for (const operator of this.#parts.chain.operators)
       this.#work.push(() => operator.finishEpoch(lagged(policy, operator), this.#limits.cursorRows))
     this.#work.push(() => {
-      this.#seal(policy)
+      this.#endEpoch(policy)
       return true
     })
   }
 
   onEnd(): void {
     this.#work.push(
-      () => this.#finishSealing(),
+      () => this.#seal.finish(),
       () => {
         this.#parts.output.end()
         return true
@@ -301,22 +277,8 @@ export class Task implements InputEvents {
 
   // --- Watermarks
 
-  #advance(): void {
-    const { state, watermarks, hasInputWatermark, watermarkPolicy } = this.#parts
-    const isMin = watermarkPolicy === 'min'
-    let merged = isMin || hasInputWatermark ? this.#inputWatermark : Number.NEGATIVE_INFINITY
-    for (let w = 0; w < watermarks.length; w++) {
-      const at = watermarkRegister(w)
-      const max = Math.max(state.registers[at + EVENT_MAX], state.registers[at + EVENT_MAX_EVER])
-      const millis = max === Number.NEGATIVE_INFINITY ? max : Math.floor(max / 1000) - watermarks[w].delayMillis
-      if (isMin ? millis < merged : millis > merged) merged = millis
-    }
-    if (hasInputWatermark && this.#inputWatermark >= this.#owed && merged < this.#owed) merged = this.#owed
-    if (merged !== Number.POSITIVE_INFINITY && merged > this.#watermark) this.#flow(merged)
-  }
-
+  /** The watermark has moved. */
   #flow(millis: number): void {
-    this.#watermark = millis
     if (this.#work.length > 0) {
       this.#work.push(...this.#flowWork(() => millis))
       return
@@ -341,11 +303,11 @@ export class Task implements InputEvents {
 
   // --- The end of an epoch
 
-  #seal(policy: EpochPolicy): void {
+  #endEpoch(policy: EpochPolicy): void {
     const { chain, input, output, changes, state, watermarks } = this.#parts
     const { registers } = state
     output.barrier(policy.epoch)
-    const report: Extract<TaskReport, { kind: 'sealed' }> = {
+    const report: TaskReport = {
       kind: 'sealed',
       task: this.id,
       epoch: policy.epoch,
@@ -353,45 +315,17 @@ export class Task implements InputEvents {
       backlog: input.backlog(),
       counts: input.takeCounts(),
       watermarks: watermarkReports(state, watermarks),
-      operators: operatorReports(chain.operators, policy, this.#watermark),
+      operators: operatorReports(chain.operators, policy, this.#watermark.millis),
       rowsIn: registers[ROWS_IN],
       rowsOut: registers[ROWS_OUT],
     }
     registers[ROWS_IN] = 0
     registers[ROWS_OUT] = 0
-    const next = this.#sealed
-    this.#sealed = this.#current
-    this.#current = next
-    for (const writer of next) writer.begin(policy.epoch + 1)
-    for (const [i, { store, isTransient }] of chain.operators.entries())
-      store.beginSeal(isTransient === true ? null : (this.#current[i] ?? null))
-    this.#sealing = { epoch: policy.epoch, report }
+    this.#seal.freeze(policy.epoch, report)
     this.#policy = null
     input.release()
-    if (changes === null || chain.operators.length === 0) this.#sealSlice(this.#limits.sealRows)
+    if (changes === null || chain.operators.length === 0) this.#seal.slice(this.#limits.sealRows)
     collectDropped()
-  }
-
-  /** A cursor: true once the epoch before is written. */
-  #finishSealing(): boolean {
-    if (this.#sealing === null) return true
-    this.#sealSlice(this.#limits.sealRows)
-    return false
-  }
-
-  /** Writes a slice of what changed. False if the disk is behind: then the epoch waits, the rows do not. */
-  #sealSlice(rows: number): boolean {
-    const sealing = this.#sealing
-    if (sealing === null) return false
-    const { chain, changes, report } = this.#parts
-    if (changes !== null && !changes.flush()) return false
-    const budget = Math.min(rows, this.#limits.sealRows)
-    for (const { store } of chain.operators) if (!store.sealSlice(budget)) return true
-    for (const writer of this.#sealed) writer.finish()
-    if (changes !== null && !changes.flush()) return false
-    this.#sealing = null
-    report(sealing.report)
-    return true
   }
 
   #closeAll(): Ticket<void>[] {
