@@ -48,12 +48,18 @@ const table = {
     fate: 'user',
     message: '{expression}: expected {expected}, but {argument} is of type {actual}. Cast it, or use another function.',
   },
-  GROUP_BY_AGGREGATE: { fate: 'user', message: 'groupBy({expression}): an aggregate is computed of groups, so it cannot make them.' },
+  GROUP_BY_AGGREGATE: {
+    fate: 'user',
+    message: 'groupBy({expression}): an aggregate is computed of groups, so it cannot make them. Group its result in a second step.',
+  },
   INVALID_WHERE_CONDITION: {
     fate: 'user',
     message: 'filter: there is an aggregate in the condition {expression}. Compute it with agg first, then filter its result.',
   },
-  JOIN_WITHOUT_EQUALITY: { fate: 'user', message: 'A join of a stream ({type}) needs at least one equality between its sides.' },
+  JOIN_WITHOUT_EQUALITY: {
+    fate: 'user',
+    message: 'A join of a stream ({type}) needs at least one equality between its sides. Add one to its condition.',
+  },
   MISSING_AGGREGATION: {
     fate: 'user',
     message: '{expression} stands beside aggregates but not in groupBy. Group by it too, or aggregate it, as in first({expression}).',
@@ -62,7 +68,7 @@ const table = {
     fate: 'user',
     message: '{expression} stands beside aggregates over all rows. Group by it with groupBy, or aggregate it, as in first({expression}).',
   },
-  MISSING_OPTION: { fate: 'user', message: 'Format {format} needs the option {option}.' },
+  MISSING_OPTION: { fate: 'user', message: 'Format {format} needs the option {option}. Give it with option(…).' },
   MISSING_SCHEMA: { fate: 'user', message: 'Format {format} needs a schema. Give it with schema(…).' },
   MISSING_SINK: {
     fate: 'user',
@@ -73,14 +79,20 @@ const table = {
     fate: 'user',
     message: '{count} window expressions that differ in one select or groupBy: only one is possible. Use two steps.',
   },
-  NEGATIVE_DELAY: { fate: 'user', message: 'A watermark delay of {delay} ms: it must not be negative.' },
+  NEGATIVE_DELAY: {
+    fate: 'user',
+    message: 'A watermark delay of {delay} ms: it must not be negative. Use 0 seconds to wait for no late row.',
+  },
   NESTED_AGGREGATE_FUNCTION: {
     fate: 'user',
     message: '{expression}: an aggregate inside an aggregate. Compute the inner one first, in an agg of its own.',
   },
   NO_STREAMING_SOURCE: { fate: 'user', message: 'The query has no streaming source. Use readStream, or write instead of writeStream.' },
-  NUM_COLUMNS_MISMATCH: { fate: 'user', message: 'union: the first input has {first} columns, another has {other}.' },
-  PATH_NOT_FOUND: { fate: 'user', message: 'There are no files at {path}.' },
+  NUM_COLUMNS_MISMATCH: {
+    fate: 'user',
+    message: 'union: the first input has {first} columns, another has {other}. Select as many of each.',
+  },
+  PATH_NOT_FOUND: { fate: 'user', message: 'There are no files at {path}. Correct the path, or write them first.' },
   QUERY_NAME_IN_USE: {
     fate: 'user',
     message: 'A query named {name} is running in this session already. Stop it first, or give another queryName.',
@@ -93,14 +105,17 @@ const table = {
       'User function {name} uses {variables} from outside, which does not exist on another thread. Pass it as udf(fn, type, { bindings }), or use udf.module.',
   },
   UDF_NOT_FOUND: { fate: 'user', message: 'User function {name} is not exported by {url}. Check the URL and the name of the export.' },
-  UDF_UNSUPPORTED: { fate: 'user', message: 'User function {name} cannot be used: {reason}.' },
+  UDF_UNSUPPORTED: { fate: 'user', message: 'User function {name} cannot be used: {reason}. Write it as a plain function.' },
   UNKNOWN_FORMAT: { fate: 'user', message: 'There is no {kind} named {format}. There are: {candidates}.' },
   UNKNOWN_OPTION: { fate: 'user', message: '{where} has no option {option}. Did you mean one of: {candidates}?' },
   UNRESOLVED_COLUMN: { fate: 'user', message: 'There is no column {column}. Did you mean one of: {candidates}?' },
   UNRESOLVED_ROUTINE: { fate: 'user', message: 'There is no function {name}. Did you mean one of: {candidates}?' },
   UNSUPPORTED_OUTPUT_MODE: { fate: 'user', message: 'Output mode {mode} is not possible: {reason}.' },
-  WATERMARK_REDEFINED: { fate: 'user', message: 'withWatermark({column}): the input has a watermark already.' },
-  WATERMARK_TYPE: { fate: 'user', message: 'withWatermark({column}): expected a timestamp or a window, but it is {actual}.' },
+  WATERMARK_REDEFINED: { fate: 'user', message: 'withWatermark({column}): the input has a watermark already. Keep one of the two.' },
+  WATERMARK_TYPE: {
+    fate: 'user',
+    message: 'withWatermark({column}): expected a timestamp or a window, but it is {actual}. Cast it to timestamp.',
+  },
   WRONG_NUM_ARGS: { fate: 'user', message: '{name} takes {expected} arguments, but got {actual}.' },
   // Checkpoints
   CHECKPOINT_DAMAGED: {
@@ -139,7 +154,11 @@ const table = {
     message:
       'Kafka {partition} no longer holds offset {wanted}, which is next; the first is {first}. Set failOnDataLoss to false to go on without what is lost.',
   },
-  KAFKA_DELIVERY_FAILED: { fate: 'restart', message: 'Records for Kafka {partition} could not be delivered within {seconds} s: {reason}.' },
+  KAFKA_DELIVERY_FAILED: {
+    fate: 'restart',
+    message:
+      'Records for Kafka {partition} could not be delivered within {seconds} s: {reason}. Raise kafka.delivery.timeout.ms to try longer.',
+  },
   KAFKA_NO_PARTITION: {
     fate: 'user',
     message: 'Kafka topic {topic} has no partition {partition}: it has {count}. Correct the column partition.',
@@ -150,8 +169,15 @@ const table = {
     message:
       'A record of {bytes} bytes for Kafka topic {topic}: at most {limit} are possible. Raise kafka.max.request.size and the topic’s limit.',
   },
-  KAFKA_TOPIC_MISSING: { fate: 'user', message: 'There is no Kafka topic {topic}. Names like it: {candidates}.' },
-  KAFKA_UNREACHABLE: { fate: 'restart', message: 'The Kafka brokers {brokers} could not be reached for {seconds} s: {reason}.' },
+  KAFKA_TOPIC_MISSING: {
+    fate: 'user',
+    message: 'There is no Kafka topic {topic}. Names like it: {candidates}. Create it, or correct the name.',
+  },
+  KAFKA_UNREACHABLE: {
+    fate: 'restart',
+    message:
+      'The Kafka brokers {brokers} could not be reached for {seconds} s: {reason}. Check kafka.bootstrap.servers, or raise kafka.default.api.timeout.ms to try longer.',
+  },
   KAFKA_UNSUPPORTED_CODEC: {
     fate: 'user',
     message: 'Kafka {where} is compressed with {codec}, which is not supported. Use gzip, snappy or none.',
@@ -165,17 +191,17 @@ const table = {
   CAST_OVERFLOW: { fate: 'user', message: 'The value {value} of type {from} does not fit into {to}. Cast to a wider type.' },
   CONVERSION_INVALID_INPUT: { fate: 'user', message: 'The value {value} cannot be converted to {to}: it is no {format}. Filter it out.' },
   DIVIDE_BY_ZERO: { fate: 'user', message: 'Division by zero. Guard it with case when or nullif.' },
-  FILE_UNREADABLE: { fate: 'restart', message: 'The file {path} cannot be read: {reason}.' },
+  FILE_UNREADABLE: { fate: 'restart', message: 'The file {path} cannot be read: {reason}. Make it readable, or take it away.' },
   FILE_VANISHED: {
     fate: 'user',
     message: 'The file {path} was there and is gone. Bring it back, or set ignoreMissingFiles to true to go on without it.',
   },
-  FOREACH_FAILED: { fate: 'user', message: 'The function of the sink threw: {reason}.' },
+  FOREACH_FAILED: { fate: 'user', message: 'The function of the sink threw: {reason}. Catch in it what must not stop the query.' },
   INTERNAL: {
     fate: 'restart',
     message: 'Something failed that should not: {reason}. If it is no connector of yours, please report it with this text.',
   },
-  LINE_TOO_LONG: { fate: 'user', message: 'A line of {path} is longer than {limit} bytes.' },
+  LINE_TOO_LONG: { fate: 'user', message: 'A line of {path} is longer than {limit} bytes. Split it, or take the file away.' },
   MALFORMED_JSON: { fate: 'user', message: 'Malformed JSON: {text}. Use mode PERMISSIVE to get nulls instead.' },
   NULL_IN_NON_NULLABLE: {
     fate: 'user',
@@ -192,22 +218,35 @@ const table = {
     fate: 'user',
     message: 'There is output at {path} already, and no checkpoint that belongs to it. Use another path, or remove what is there.',
   },
-  QUERY_STOPPED: { fate: 'user', message: 'The query has been stopped before {what}.' },
+  QUERY_STOPPED: { fate: 'user', message: 'The query has been stopped before {what}. Start it again to go on.' },
   RECORD_TOO_LARGE: {
     fate: 'user',
     message: 'A record of {bytes} bytes: at most {limit} are possible. Split it, or leave the large column out.',
   },
-  RESTART_LIMIT: { fate: 'user', message: 'The query failed {count} times within {seconds} s; the last time: {reason}.' },
+  RESTART_LIMIT: {
+    fate: 'user',
+    message:
+      'The query failed {count} times within {seconds} s; the last time: {reason}. Mend that and start it again, or raise maxRestarts.',
+  },
   SINK_DISK_FULL: { fate: 'retry', message: 'No space is left on the disk of {path}. Make room; the query goes on from its checkpoint.' },
-  SINK_FAILED: { fate: 'restart', message: 'The sink could not write to {path}: {reason}.' },
-  SOURCE_FAILED: { fate: 'user', message: 'The source {source} failed: {reason}.' },
+  SINK_FAILED: {
+    fate: 'restart',
+    message: 'The sink could not write to {path}: {reason}. Once that is mended the query goes on from its checkpoint.',
+  },
+  SOURCE_FAILED: { fate: 'user', message: 'The source {source} failed: {reason}. Mend that, and start the query again.' },
   SOURCE_TAKEN: {
     fate: 'user',
     message: 'The rows of this {source} source can be read once, and another query reads or has read them. Make another.',
   },
-  STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows.' },
-  UDF_FAILED: { fate: 'user', message: 'User function {name} threw: {reason}.' },
-  UDF_RESULT_TYPE: { fate: 'user', message: 'User function {name} returned {value}, which is no {type}.' },
+  STREAM_CLOSED: { fate: 'user', message: 'The {stream} stream is closed and takes no more rows. Make another.' },
+  UDF_FAILED: {
+    fate: 'user',
+    message: 'User function {name} threw: {reason}. Catch it there, and return null, or filter such rows out before.',
+  },
+  UDF_RESULT_TYPE: {
+    fate: 'user',
+    message: 'User function {name} returned {value}, which is no {type}. Convert it there, or declare the type that it has.',
+  },
   UNSUPPORTED_OPERATION: { fate: 'user', message: 'Not supported: {operation}.' },
   VALUE_TYPE_MISMATCH: {
     fate: 'user',
