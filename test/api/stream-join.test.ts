@@ -44,8 +44,11 @@ describe('refused', () => {
     expect(make).toThrow(expect.objectContaining({ code, message: expect.stringMatching(says) as unknown as string }))
   })
 
-  test.each(['update', 'complete'] as const)('in %s mode', async mode => {
-    const totals = l.join(r, sameKey.and(near)).groupBy(window('l_at', '1 second')).agg(count('*').alias('n'))
+  test.each([
+    ['update', 'left'],
+    ['complete', 'inner'],
+  ] as const)('in %s mode, %s', async (mode, type) => {
+    const totals = l.join(r, sameKey.and(near), type).groupBy(window('l_at', '1 second')).agg(count('*').alias('n'))
     const started = totals.writeStream.outputMode(mode).format('noop').start()
     await expect(started).rejects.toMatchObject({ code: 'UNSUPPORTED_OUTPUT_MODE', message: expect.stringMatching(/append/) as unknown })
   })
