@@ -2,8 +2,8 @@
  * A keyed, windowed query at a steady rate with a checkpoint every second, for as long as it is told: master, rows a second, seconds,
  * checkpoint folder. Each second one line of JSON on standard output: what the process holds.
  */
-import { readdirSync } from 'node:fs'
 import { col, count, sum, Trigger, WalkwaySession, window } from '../../../dist/index.js'
+import { held, print } from './held.mjs'
 
 const [master, rowsPerSecond, seconds, checkpoint] = process.argv.slice(2)
 const session = WalkwaySession.builder().master(master).create()
@@ -20,31 +20,11 @@ const query = await session.readStream
   .trigger(Trigger.realTime('1 second'))
   .start()
 
-const openFiles = () => {
-  try {
-    return readdirSync('/proc/self/fd').length
-  } catch {
-    return 0
-  }
-}
-
-const filesBelow = folder => readdirSync(folder, { recursive: true }).length
-
 for (let second = 0; second < Number(seconds) && query.isActive; second++) {
   await new Promise(resolve => setTimeout(resolve, 1000))
-  globalThis.gc?.()
-  const { rss, heapUsed, external } = process.memoryUsage()
-  process.stdout.write(
-    `${JSON.stringify({
-      rss,
-      heap: heapUsed + external,
-      handles: process.getActiveResourcesInfo().filter(name => name !== 'Timeout' && name !== 'Immediate').length,
-      openFiles: openFiles(),
-      files: filesBelow(checkpoint),
-    })}\n`,
-  )
+  print(await held(checkpoint))
 }
 await query.stop()
 await session.stop()
 const rows = query.recentProgress.reduce((all, { numInputRows }) => all + numInputRows, 0)
-process.stdout.write(`${JSON.stringify({ rows, failure: query.exception === null ? null : String(query.exception) })}\n`)
+print({ rows, failure: query.exception === null ? null : String(query.exception) })
