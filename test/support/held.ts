@@ -31,6 +31,10 @@ const SLACK: Slack = {
   files: [1.2, 60],
 }
 
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
 /** Runs a program to its end: what it held, a line a sample, and its last line. */
 export const runHolding = async <End>(program: string, args: readonly (string | number)[]): Promise<{ samples: Held[]; end: End }> => {
   const path = fileURLToPath(new URL(`../faults/programs/${program}`, import.meta.url))
@@ -39,7 +43,7 @@ export const runHolding = async <End>(program: string, args: readonly (string | 
   })
   const lines = stdout.trim().split('\n')
   const end = JSON.parse(lines.pop() ?? '') as End
-  if (!existsSync('/proc/self/task')) console.log(`${program}: open files and threads are not looked at, as there is no /proc here`)
+  if (!existsSync('/proc/self/task')) say(`${program}: open files and threads are not looked at, as there is no /proc here`)
   return { samples: lines.map(line => JSON.parse(line) as Held), end }
 }
 
@@ -52,7 +56,7 @@ export const expectFlat = (samples: readonly Held[], { print, slack = {} }: { pr
   for (const [name, [share, constant]] of Object.entries({ ...SLACK, ...slack }) as [keyof Held, readonly [number, number]][]) {
     const held = samples.map(sample => sample[name])
     const [before, after] = [medianOf(held.slice(third, 2 * third)), medianOf(held.slice(2 * third))]
-    if (print) console.log(`${name}: ${held[0]} … ${before} … ${after}`)
+    if (print) say(`${name}: ${held[0]} … ${before} … ${after}`)
     expect(after, `${name}, one after another: ${held.join(' ')}`).toBeLessThanOrEqual(before * share + constant)
   }
 }
