@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { workerArguments } from '../base/worker-arguments.ts'
+import type { MergeTask } from '../state/merge-worker.ts'
 import type { StateFile } from '../state/state-file.ts'
 import type { MergeFiles } from './state-files.ts'
 
@@ -11,6 +12,9 @@ import type { MergeFiles } from './state-files.ts'
 const MANY_FILES = 16
 /** A base is merged again only when what changed since is at least half as large. */
 const GROWTH = 0.5
+/** A thread that has not loaded its modules after so long is ended all the same. */
+const LOADING_MILLIS = 5000
+const LOOK_MILLIS = 5
 
 const workerFile = (): string => {
   const beside = fileURLToPath(new URL('../state/merge-worker.js', import.meta.url))
@@ -24,6 +28,8 @@ const workerFile = (): string => {
 export class Compactor {
   readonly #folder: string
   #pool: Piscina | null = null
+  /** Of the last merge on that pool: 1 once its thread has loaded. */
+  #loaded: Int32Array | null = null
   #running: { readonly name: string } | null = null
   #done: { readonly replaced: ReadonlySet<string>; readonly merged: StateFile } | null = null
 
@@ -70,13 +76,19 @@ export class Compactor {
   }
 
   async close(): Promise<void> {
+    // Node leaves open what modules a thread is reading from when it is ended.
+    for (let waited = 0; waited < LOADING_MILLIS && this.#loaded !== null && this.#loaded[0] === 0; waited += LOOK_MILLIS)
+      await new Promise(resolve => setTimeout(resolve, LOOK_MILLIS))
     await this.#pool?.destroy()
     this.#pool = null
+    this.#loaded = null
   }
 
   readonly #mergeHere: MergeFiles = async (files, path, name) => {
     this.#pool ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: 1, idleTimeout: 1000, execArgv: workerArguments() })
-    return (await this.#pool.run({ files, path, name })) as StateFile
+    const loaded = new SharedArrayBuffer(4)
+    this.#loaded = new Int32Array(loaded)
+    return (await this.#pool.run({ files, path, name, loaded } satisfies MergeTask)) as StateFile
   }
 
   async #merge(group: readonly StateFile[], merge: MergeFiles): Promise<void> {

@@ -13,8 +13,11 @@ export interface PersisterStart {
 
 export type PersisterMessage = PersisterCommand | { readonly kind: 'stop' }
 
+export type PersisterAnswer = PersisterReply | { readonly kind: 'loaded' }
+
 /** Inside the persister's thread: writes until it is told to stop. */
 export default ({ port, spec }: PersisterStart): void => {
+  port.postMessage({ kind: 'loaded' } satisfies PersisterAnswer)
   const persister = new Persister(spec, (reply: PersisterReply) => port.postMessage(reply))
   const bell = bellOf(spec.bells, spec.bell)
   let isStopped = false

@@ -8,9 +8,9 @@ import { workerArguments } from '../base/worker-arguments.ts'
 import { bellOf } from './bells.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
 import type { PersisterCommand, PersisterReply, PersisterSpec } from './persister.ts'
-import type { PersisterMessage, PersisterStart } from './persister-main.ts'
+import type { PersisterAnswer, PersisterMessage, PersisterStart } from './persister-main.ts'
 import type { HostSpec } from './task-spec.ts'
-import type { WorkerMessage, WorkerStart } from './worker-main.ts'
+import type { WorkerMessage, WorkerReply, WorkerStart } from './worker-main.ts'
 
 /** A worker's file: built JavaScript, also when this file runs from its TypeScript source (in tests). */
 const built = (beside: URL, name: string): string => {
@@ -21,6 +21,9 @@ const built = (beside: URL, name: string): string => {
 const workerFile = (): string => built(new URL('./worker-main.js', import.meta.url), 'worker-main.js')
 const persisterFile = (): string => built(new URL('./persister-main.js', import.meta.url), 'persister-main.js')
 
+/** A thread that has not loaded its modules after so long is ended all the same. */
+const LOADING_MILLIS = 5000
+
 /**
  * The threads of one attempt of a query, one per host and one for the persister: a pool of endless tasks. The only file outside the workers
  * that knows that threads exist.
@@ -30,6 +33,7 @@ export class WorkerPool {
   readonly #ports = new Map<number, { postMessage(message: WorkerMessage): void; close(): void }>()
   #persister: ((message: PersisterMessage) => void) | null = null
   readonly #bells = new Map<number, Doorbell>()
+  readonly #loads: Promise<void>[] = []
   #closing = false
 
   /** `threads`: how many will be started. */
@@ -66,11 +70,13 @@ export class WorkerPool {
     onDeath: (error: unknown) => void,
   ): void {
     const { port1, port2 } = new MessageChannel()
-    port1.on('message', onReport)
+    const loaded = this.#expectLoad()
+    port1.on('message', (reply: WorkerReply) => (reply.kind === 'loaded' ? loaded() : onReport(reply)))
     this.#ports.set(spec.host, port1)
     this.#bells.set(spec.host, bellOf(spec.bells, spec.host))
     const start: WorkerStart = { port: port2, spec, modules, functions }
     this.#pool.run(start, { transferList: [port2] }).catch((error: unknown) => {
+      loaded()
       if (!this.#closing) onDeath(died(spec.host, error))
     })
   }
@@ -82,7 +88,8 @@ export class WorkerPool {
     onDeath: (error: unknown) => void,
   ): (command: PersisterCommand) => void {
     const { port1, port2 } = new MessageChannel()
-    port1.on('message', onReply)
+    const loaded = this.#expectLoad()
+    port1.on('message', (answer: PersisterAnswer) => (answer.kind === 'loaded' ? loaded() : onReply(answer)))
     const bell = bellOf(spec.bells, spec.bell)
     this.#persister = message => {
       port1.postMessage(message)
@@ -91,6 +98,7 @@ export class WorkerPool {
     }
     const start: PersisterStart = { port: port2, spec }
     this.#pool.run(start, { transferList: [port2], filename: persisterFile() }).catch((error: unknown) => {
+      loaded()
       if (!this.#closing) onDeath(died('persister', error))
     })
     return this.#persister
@@ -102,15 +110,33 @@ export class WorkerPool {
     this.#bells.get(host)?.ring()
   }
 
-  /** Ends all threads, whatever they do. */
+  /** Ends all threads, whatever they do, as soon as they have loaded. */
   async destroy(): Promise<void> {
     this.#closing = true
+    // Node leaves open what modules a thread is reading from when it is ended.
+    let timer: NodeJS.Timeout | undefined
+    const expired = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, LOADING_MILLIS)
+    })
+    await Promise.race([Promise.all(this.#loads), expired])
+    clearTimeout(timer)
     for (const port of this.#ports.values()) {
       port.postMessage({ kind: 'stop' })
       port.close()
     }
     this.#persister?.({ kind: 'stop' })
     await this.#pool.destroy()
+  }
+
+  /** To be called when a thread has loaded, or has died of it. */
+  #expectLoad(): () => void {
+    let resolveLoad: () => void = () => {}
+    this.#loads.push(
+      new Promise(resolve => {
+        resolveLoad = resolve
+      }),
+    )
+    return resolveLoad
   }
 }
 

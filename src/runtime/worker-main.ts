@@ -9,6 +9,9 @@ import type { HostSpec } from './task-spec.ts'
 /** What the coordinator sends to a worker. */
 export type WorkerMessage = { readonly kind: 'command'; readonly task: string; readonly command: TaskCommand } | { readonly kind: 'stop' }
 
+/** What comes from a worker; `loaded`: all its modules are there. */
+export type WorkerReply = TaskReport | { readonly kind: 'loaded' }
+
 export interface WorkerStart {
   readonly port: MessagePort
   readonly spec: HostSpec
@@ -26,6 +29,7 @@ export default async ({ port, spec, modules, functions }: WorkerStart): Promise<
   try {
     for (const module of modules) await import(module)
     await loadModuleFunctions(functions)
+    port.postMessage({ kind: 'loaded' } satisfies WorkerReply)
     if (spec.loop === 'blocking') runBlocking(port, spec, report)
     else await runOnEventLoop(port, spec, report)
   } catch (error) {

@@ -26,7 +26,8 @@ test(`${RESTARTS} restarts on one checkpoint: totals are exact, and nothing grow
     expect(end.failures).toBeGreaterThan(RESTARTS / 10)
     expect(end.workers).toBe(0)
     // Logs keep a hundred epochs, and each of these has its files until then. What the last run was, and where, is not always the same.
-    expectFlat(samples, { print, slack: { files: [1, 400], objects: [1, 400] } })
+    // Now and then the program ends a thread that merges files while that loads, and Node leaves open what it reads then.
+    expectFlat(samples, { print, slack: { files: [1, 400], openFiles: [1, 60] } })
     expect(Math.max(...samples.map(({ files }) => files))).toBeLessThan(500)
   } finally {
     rmSync(checkpoint, { recursive: true, force: true })

@@ -37,7 +37,8 @@ const planOf = ({ size, slide, start, delay }: Query, streaming: boolean) => {
   const rows = {
     kind: 'filter',
     child: watermark(source(schema, streaming), 'at', delay),
-    condition: call('<', col('x'), lit(0.9)),
+    // What reads the time stays above the watermark.
+    condition: call('or', call('<', col('x'), lit(0.9)), call('<', col('at'), col('at'))),
   } as const
   const grouped = groupBy(
     rows,

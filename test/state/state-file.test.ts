@@ -167,7 +167,7 @@ describe.each(seeds(40))('seed %i', seed => {
       // Only a run of files that begins with the oldest may be merged: deletions are dropped.
       const merged = files.slice(0, 1 + random.below(files.length))
       const name = `merged-${count++}.state`
-      const file = mergeWorker({ files: merged, path: join(folder, name), name })
+      const file = mergeWorker({ files: merged, path: join(folder, name), name, loaded: new SharedArrayBuffer(4) })
       expect(file.epoch).toBe(merged.at(-1)?.file.epoch)
       files = [{ path: join(folder, name), file }, ...files.slice(merged.length)]
       expect(asText(contentsOf(files))).toEqual(asText(model))

@@ -24,7 +24,7 @@ type Slack = Readonly<Record<keyof Held, readonly [share: number, constant: numb
 const SLACK: Slack = {
   rss: [1.1, 32 * 2 ** 20],
   heap: [1.1, 4 * 2 ** 20],
-  objects: [1, 200],
+  objects: [1.1, 1000],
   handles: [1, 2],
   openFiles: [1, 6],
   threads: [1, 1],

@@ -139,6 +139,8 @@ const runs = [
     ),
   // Gets over what its sink, or the end of a thread, does to it.
   async (query, round) => {
+    await query.processAllAvailable()
+    // Not before: of a thread that is ended while it loads modules, Node leaves their files open.
     if (round % 40 >= 20) for (const worker of workers) void worker.terminate()
     await query.processAllAvailable()
     await query.stop()
