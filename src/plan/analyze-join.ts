@@ -4,6 +4,7 @@ import { castTo } from '../expression/functions.ts'
 import { resolveExpression } from '../expression/resolve.ts'
 import { commonType } from '../expression/type-rules.ts'
 import { field, structType } from '../record/data-type.ts'
+import { fullOuterOfTables } from './analyze-full-outer.ts'
 import { analyzeStreamJoin } from './analyze-stream-join.ts'
 import { type Analyzed, keepColumns } from './analyzed.ts'
 import type { AnalyzedPlan } from './analyzed-plan.ts'
@@ -19,11 +20,12 @@ type TableJoinType = Extract<AnalyzedPlan, { kind: 'tableJoin' }>['type']
  */
 export const analyzeJoin = (left: Analyzed, right: Analyzed, type: JoinType, on: JoinOn): Analyzed => {
   if (left.streaming && right.streaming) return analyzeStreamJoin(left, right, type, on)
+  if (type === 'fullOuter' && !left.streaming && !right.streaming) return fullOuterOfTables(left, right, on)
   const turned = right.streaming || (!left.streaming && type === 'rightOuter')
   const tableType = tableJoinType(type, turned)
   const [stream, table] = turned ? [right, left] : [left, right]
   const leftWidth = left.plan.schema.fields.length
-  const { streamKeys, tableKeys, residual } = split(left, right, on, turned)
+  const { streamKeys, tableKeys, residual } = splitCondition(left, right, on, turned)
   if (type !== 'cross' && streamKeys.length === 0 && residual === null && left.streaming !== right.streaming && type !== 'inner') {
     throw new EngineError('JOIN_WITHOUT_EQUALITY', { type })
   }
@@ -86,7 +88,7 @@ export const ordinalOf = (side: Analyzed, name: string): number => {
 }
 
 /** Splits a condition into equalities of one side with the other, and the rest, which is over stream columns then table columns. */
-const split = (
+export const splitCondition = (
   left: Analyzed,
   right: Analyzed,
   on: JoinOn,

@@ -199,7 +199,13 @@ const sidesOf = (bound: Bound, width: number): SideName | 'both' | 'none' => {
 }
 
 /** The common columns first and once, from whichever side is there; then the rest of both. */
-const withUsing = (joined: Analyzed, left: Analyzed, right: Analyzed, type: StreamJoinType, columns: readonly string[]): Analyzed => {
+export const withUsing = (
+  joined: Analyzed,
+  left: Analyzed,
+  right: Analyzed,
+  type: StreamJoinType,
+  columns: readonly string[],
+): Analyzed => {
   const width = left.plan.schema.fields.length
   const usingLeft = columns.map(name => ordinalOf(left, name))
   const usingRight = columns.map(name => ordinalOf(right, name) + width)

@@ -11,6 +11,32 @@ const root = mkdtempSync(join(tmpdir(), 'walkway-batch-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 describe.each(masters)('%s', master => {
+  test('a full outer join of two tables: null keys match nothing, a common column is of whichever side is there', async () => {
+    await withSession(master, async session => {
+      const left = session.createDataFrame([{ k: 1, a: 'x' }, { k: 2, a: 'y' }, { a: 'z' }], 'k INT, a STRING')
+      const right = session.createDataFrame([{ k: 2, b: 5 }, { k: 2, b: 9 }, { k: 3, b: 7 }, { b: 8 }], 'k INT, b INT')
+      const both = left.join(right, 'k', 'full_outer').sort('k', 'a', 'b')
+      expect(await both.collect()).toEqual([
+        { k: null, a: null, b: 8 },
+        { k: null, a: 'z', b: null },
+        { k: 1, a: 'x', b: null },
+        { k: 2, a: 'y', b: 5 },
+        { k: 2, a: 'y', b: 9 },
+        { k: 3, a: null, b: 7 },
+      ])
+      const other = right.withColumnRenamed('k', 'other')
+      const large = left.join(other, col('k').equalTo(col('other')).and(col('b').gt(6)), 'outer').sort('a', 'b')
+      expect(await large.collect()).toEqual([
+        { k: null, a: null, other: 2, b: 5 },
+        { k: null, a: null, other: 3, b: 7 },
+        { k: null, a: null, other: null, b: 8 },
+        { k: 1, a: 'x', other: null, b: null },
+        { k: 2, a: 'y', other: 2, b: 9 },
+        { k: null, a: 'z', other: null, b: null },
+      ])
+    })
+  })
+
   test('collect, count, schema, columns, and many at once', async () => {
     await withSession(master, async session => {
       const table = session.createDataFrame(
