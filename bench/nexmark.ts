@@ -1,7 +1,7 @@
 import { measureThroughput, sessionOf } from './engine/throughput.ts'
 import type { Benchmark, Figures } from './kit/benchmark.ts'
 import { checkAnswer } from './nexmark/check.ts'
-import { CHECKED, queries } from './nexmark/queries.ts'
+import { CHECKED, type NexmarkQuery, queries } from './nexmark/queries.ts'
 import { NEXMARK } from './nexmark/source.ts'
 
 const MODULE = new URL('./nexmark/source.js', import.meta.url)
@@ -20,7 +20,7 @@ export const nexmark: Benchmark = {
     let figures: Figures = {}
     for (const [name, query] of Object.entries(queries)) {
       const session = sessionOf('local[1]', {}, MODULE)
-      const wrong = await checkAnswer(name, query, session.readStream.format(NEXMARK).option('count', CHECKED).load())
+      const wrong = await checkAnswer(name, query, session.readStream.format(NEXMARK).options(checkedOptions(query)).load())
       if (wrong !== null) return { wrong, figures }
       const { figures: measured } = await measureThroughput(query.build(session.readStream.format(NEXMARK).load()), 'append', size)
       figures = {
@@ -33,3 +33,8 @@ export const nexmark: Benchmark = {
     return { wrong: null, figures }
   },
 }
+
+const checkedOptions = ({ ending }: NexmarkQuery): Record<string, number> => ({
+  count: CHECKED,
+  ...(ending === undefined ? {} : { ending }),
+})

@@ -6,12 +6,12 @@ import { Generator } from './generator.ts'
 /**
  * One stream of all three kinds of event, from which each query takes its own. Every event is made with all its columns; a string is a
  * reference until the query reads it. This module registers the source, also on workers. Options: `count`, how many events there are
- * (endless without); an event of no kind and far in the future follows the last, so that every window ends.
+ * (endless without); one far in the future, of the kind `ending` or of none, follows the last, so that every window of the others ends.
  */
 export const NEXMARK = 'nexmark'
 
-/** What an event has that ends the stream. */
-const THE_END = 3
+const NO_KIND = 3
+/** The time of the event that ends the stream. */
 const END_MILLIS = 4102444800000
 
 export const schema = parseSchema(`event_type INT NOT NULL, date_time TIMESTAMP NOT NULL, extra STRING NOT NULL,
@@ -23,6 +23,7 @@ export const schema = parseSchema(`event_type INT NOT NULL, date_time TIMESTAMP 
 class NexmarkReader extends NumberedColumns {
   readonly #event = new Generator()
   readonly #count: number
+  readonly #ending: number
   readonly #ordinals: readonly number[]
   #columns: EventColumns | null = null
 
@@ -31,6 +32,7 @@ class NexmarkReader extends NumberedColumns {
     // The last event of all stands behind the others.
     super(count + 1)
     this.#count = count
+    this.#ending = options.ending === undefined ? NO_KIND : Number(options.ending)
     this.#ordinals = columns
   }
 
@@ -41,7 +43,7 @@ class NexmarkReader extends NumberedColumns {
     for (let n = from; n < to; n++) {
       event.event(n)
       if (n === this.#count) {
-        event.kind = THE_END
+        event.kind = this.#ending
         event.millis = END_MILLIS
       }
       columns.put(n - from, event)
