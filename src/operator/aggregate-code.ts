@@ -268,7 +268,7 @@ const bytesOf = (cg: CodeBuilder, value: Value): string => {
 
 const emitStore = (cg: CodeBuilder, slot: AggregateSlot, value: Value, entry: EntryNames, store: string): void => {
   if (slot.holder === 'bytes') {
-    cg.line(`${store}.setBytes(${entry.handle}, ${entry.valueOffset} + ${slot.offset}, ${bytesOf(cg, value)})`)
+    cg.line(`${store}.bytes.set(${entry.handle}, ${entry.valueOffset} + ${slot.offset}, ${bytesOf(cg, value)})`)
     return
   }
   const code = scalarCode(value)

@@ -1,5 +1,5 @@
+import type { ChangeLog } from '../state/change-log.ts'
 import { deleteBytes, encodeDelete, encodePut, putBytes } from '../state/change-record.ts'
-import type { ChangeLog } from '../state/keyed-store.ts'
 import type { ChangeChannel } from './change-channel.ts'
 
 /**

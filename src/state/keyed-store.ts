@@ -1,8 +1,10 @@
 import { Arena, KeyIndex } from 'native-free-buffers'
 import { copyBytes } from '../record/strings.ts'
+import type { ChangeLog } from './change-log.ts'
 import { type RecordsAhead, viewOf } from './change-record.ts'
 import { HandleList } from './handle-list.ts'
 import { TimeBuckets } from './time-buckets.ts'
+import { ValueBytes } from './value-bytes.ts'
 
 /**
  * Keyed state of one operator in one task, as bytes in an arena. An entry is the block that KeyIndex lays out:
@@ -20,9 +22,6 @@ export const KEY_OFFSET = 16
 const DEAD = 0x40000000
 /** Tags count from 1 on; 0 is an entry that no list names. */
 const NO_TAG = -1
-const NO_BYTES = 0xffffffff
-/** A block for variable bytes: u32 length, u32 capacity, bytes. */
-const VAR_HEADER_BYTES = 8
 const NOTHING = new Uint8Array(0)
 /** More bytes are copied by the platform. */
 const COPY_LOOP_BYTES = 256
@@ -47,20 +46,6 @@ const copyViewed = (
   for (let i = words << 2; i < length; i++) target[to + i] = source[from + i]
 }
 
-/** Where the operations of an epoch go. Bytes are valid only during the call. */
-export interface ChangeLog {
-  put(
-    hash: number,
-    key: Uint8Array,
-    keyOffset: number,
-    keyLength: number,
-    value: Uint8Array,
-    valueOffset: number,
-    valueLength: number,
-  ): void
-  delete(hash: number, key: Uint8Array, keyOffset: number, keyLength: number): void
-}
-
 export interface KeyedStoreOptions {
   readonly valueBytes: number
   /** Offsets in the value of u32 handles to variable bytes. */
@@ -73,6 +58,7 @@ export interface KeyedStoreOptions {
 
 export class KeyedStore {
   readonly arena = new Arena()
+  readonly bytes: ValueBytes = new ValueBytes(this.arena)
   readonly index: KeyIndex
   readonly valueBytes: number
   readonly buckets: TimeBuckets | null
@@ -99,8 +85,6 @@ export class KeyedStore {
   /** What is left of the bucket at hand: a chain that nothing else refers to any more. */
   #due = 0
   readonly #varSlots: readonly number[]
-  /** Where `encodeValue` composes a value with its variable bytes. */
-  protected scratch = new Uint8Array(256)
   /** The bytes that `restore` was given last, and a view of them. */
   #piece: Uint8Array = NOTHING
   #pieceView = viewOf(NOTHING)
@@ -318,60 +302,13 @@ export class KeyedStore {
     if (value === key) copyViewed(key, this.#pieceView, valueOffset, valueBytes, u8, i32, keyAt + padded)
     else copyBytes(value, valueOffset, valueBytes, u8, keyAt + padded)
     if (this.#varSlots.length === 0 && valueLength === valueBytes) return handle
-    this.restoreBytes(handle, this.valueOffset(keyLength), this.#varSlots, value, valueOffset, this.valueBytes, valueLength)
+    this.bytes.restore(handle, this.valueOffset(keyLength), this.#varSlots, value, valueOffset, this.valueBytes, valueLength)
     return handle
-  }
-
-  /** Variable bytes of a value that stands `offset` bytes into a block, as the log has them: lengths at the slots, the bytes in turn. */
-  protected restoreBytes(
-    handle: number,
-    offset: number,
-    slots: readonly number[],
-    value: Uint8Array,
-    valueOffset: number,
-    fixedBytes: number,
-    valueLength: number,
-  ): void {
-    const { arena } = this
-    const { i32 } = arena.segments[handle >>> arena.segmentShift]
-    const at = ((handle & arena.handleMask) << 3) + offset
-    let from = valueOffset + fixedBytes
-    for (const slot of slots) {
-      const length = i32[(at + slot) >> 2] >>> 0
-      i32[(at + slot) >> 2] = 0
-      if (length === NO_BYTES) continue
-      this.setBytes(handle, offset + slot, value, from, length)
-      from += length
-    }
-    if (from !== valueOffset + valueLength) throw new Error(`a stored value has ${valueLength} bytes: expected ${from - valueOffset}`)
   }
 
   /** Where the value begins in an entry whose key has this length. */
   valueOffset(keyLength: number): number {
     return KEY_OFFSET + ((keyLength + 7) & ~7)
-  }
-
-  /** Stores a copy of some bytes under the u32 handle at `slot` (an offset in the entry), in place of what is there. */
-  setBytes(handle: number, slot: number, source: Uint8Array, offset: number, length: number): void {
-    const { arena } = this
-    const slotIndex = (((handle & arena.handleMask) << 3) + slot) >> 2
-    let block = arena.segments[handle >>> arena.segmentShift].i32[slotIndex] >>> 0
-    if (block === 0 || this.#capacity(block) < length) {
-      if (block !== 0) arena.free(block, VAR_HEADER_BYTES + this.#capacity(block))
-      const capacity = (length + 7) & ~7
-      block = arena.allocate(VAR_HEADER_BYTES + capacity)
-      arena.segments[block >>> arena.segmentShift].i32[(((block & arena.handleMask) << 3) >> 2) + 1] = capacity
-      arena.segments[handle >>> arena.segmentShift].i32[slotIndex] = block
-    }
-    const { u8, i32 } = arena.segments[block >>> arena.segmentShift]
-    const at = (block & arena.handleMask) << 3
-    i32[at >> 2] = length
-    u8.set(source.subarray(offset, offset + length), at + VAR_HEADER_BYTES)
-  }
-
-  #capacity(block: number): number {
-    const { arena } = this
-    return arena.segments[block >>> arena.segmentShift].i32[(((block & arena.handleMask) << 3) >> 2) + 1]
   }
 
   #tagOf(handle: number): number {
@@ -403,16 +340,8 @@ export class KeyedStore {
     const offset = (handle & arena.handleMask) << 3
     const { i32 } = arena.segments[handle >>> arena.segmentShift]
     const at = this.valueOffset(i32[(offset + 4) >> 2])
-    this.freeBytes(i32, offset + at, this.#varSlots)
+    this.bytes.free(i32, offset + at, this.#varSlots)
     arena.free(handle, at + this.valueBytes)
-  }
-
-  /** Frees the variable bytes of a value. */
-  protected freeBytes(i32: Int32Array, at: number, slots: readonly number[]): void {
-    for (const slot of slots) {
-      const block = i32[(at + slot) >> 2] >>> 0
-      if (block !== 0) this.arena.free(block, VAR_HEADER_BYTES + this.#capacity(block))
-    }
   }
 
   /** Writes what the epoch with this tag changed in an entry. */
@@ -426,35 +355,7 @@ export class KeyedStore {
       log.put(i32[offset >> 2], u8, offset + KEY_OFFSET, keyLength, u8, at, this.valueBytes)
       return
     }
-    const length = this.encodeValue(u8, i32, at, this.valueBytes, this.#varSlots)
-    log.put(i32[offset >> 2], u8, offset + KEY_OFFSET, keyLength, this.scratch, 0, length)
-  }
-
-  /** Composes a value with its variable bytes in `scratch`: lengths instead of handles at the slots, the bytes behind. Returns the length. */
-  protected encodeValue(u8: Uint8Array, i32: Int32Array, at: number, valueBytes: number, slots: readonly number[]): number {
-    const { arena } = this
-    let length = valueBytes
-    for (const slot of slots) {
-      const block = i32[(at + slot) >> 2] >>> 0
-      if (block !== 0) length += arena.segments[block >>> arena.segmentShift].i32[((block & arena.handleMask) << 3) >> 2]
-    }
-    if (length > this.scratch.length) this.scratch = new Uint8Array(2 * length)
-    const value = this.scratch
-    value.set(u8.subarray(at, at + valueBytes), 0)
-    let to = valueBytes
-    for (const slot of slots) {
-      const block = i32[(at + slot) >> 2] >>> 0
-      const segment = arena.segments[block >>> arena.segmentShift]
-      const from = (block & arena.handleMask) << 3
-      const size = block === 0 ? NO_BYTES : segment.i32[from >> 2]
-      value[slot] = size & 255
-      value[slot + 1] = (size >>> 8) & 255
-      value[slot + 2] = (size >>> 16) & 255
-      value[slot + 3] = size >>> 24
-      if (block === 0) continue
-      value.set(segment.u8.subarray(from + VAR_HEADER_BYTES, from + VAR_HEADER_BYTES + size), to)
-      to += size
-    }
-    return length
+    const length = this.bytes.encode(u8, i32, at, this.valueBytes, this.#varSlots)
+    log.put(i32[offset >> 2], u8, offset + KEY_OFFSET, keyLength, this.bytes.encoded, 0, length)
   }
 }

@@ -1,7 +1,8 @@
 import { Arena, type Views } from 'native-free-buffers'
 import { copyBytes } from '../record/strings.ts'
+import type { ChangeLog } from './change-log.ts'
 import { RecordsAhead } from './change-record.ts'
-import { type ChangeLog, KEY_OFFSET, KeyedStore, NEXT_OFFSET, TAG_OFFSET } from './keyed-store.ts'
+import { KEY_OFFSET, KeyedStore, NEXT_OFFSET, TAG_OFFSET } from './keyed-store.ts'
 import type { Bucket, TimeBuckets } from './time-buckets.ts'
 
 /**
@@ -153,7 +154,7 @@ export class SliceStore extends KeyedStore {
         const length = this.#composeKey(handle, f64[place >> 3])
         log.delete(this.#hashOf(handle) ^ this.#startHash(), this.#key, 0, length)
       }
-      this.freeBytes(i32, place + SLICE_VALUE, this.#slots)
+      this.bytes.free(i32, place + SLICE_VALUE, this.#slots)
       f64[place >> 3] = Number.NaN
     }
     const entry = this.viewsOf(handle).i32
@@ -243,7 +244,7 @@ export class SliceStore extends KeyedStore {
     const place = i32[(this.valueAt(handle) + CURRENT) >> 2] + SLICE_VALUE
     const bytes = this.sliceBytes - SLICE_VALUE
     copyBytes(value, valueOffset, bytes, this.viewsOf(block).u8, offsetIn(block) + place)
-    this.restoreBytes(block, place, this.#slots, value, valueOffset, bytes, valueLength)
+    this.bytes.restore(block, place, this.#slots, value, valueOffset, bytes, valueLength)
     return handle
   }
 
@@ -266,8 +267,8 @@ export class SliceStore extends KeyedStore {
       if (this.#slots.length === 0) {
         log.put(mixed, this.#key, 0, length, u8, place + SLICE_VALUE, bytes)
       } else {
-        const valueLength = this.encodeValue(u8, i32, place + SLICE_VALUE, bytes, this.#slots)
-        log.put(mixed, this.#key, 0, length, this.scratch, 0, valueLength)
+        const valueLength = this.bytes.encode(u8, i32, place + SLICE_VALUE, bytes, this.#slots)
+        log.put(mixed, this.#key, 0, length, this.bytes.encoded, 0, valueLength)
       }
     }
   }

@@ -1,5 +1,5 @@
+import type { ChangeLog } from '../../src/state/change-log.ts'
 import { deleteBytes, encodeDelete, encodePut, putBytes, readChanges } from '../../src/state/change-record.ts'
-import type { ChangeLog } from '../../src/state/keyed-store.ts'
 
 export interface StoredEntry {
   readonly hash: number

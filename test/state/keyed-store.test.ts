@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type ChangeLog, KEY_OFFSET, KeyedStore, TAG_OFFSET } from '../../src/state/keyed-store.ts'
+import type { ChangeLog } from '../../src/state/change-log.ts'
+import { KEY_OFFSET, KeyedStore, TAG_OFFSET } from '../../src/state/keyed-store.ts'
 import { type SeededRandom, seededRandom, seeds } from '../support/random.ts'
 import { ChangeList, hex, type StoredEntry } from './change-list.ts'
 
@@ -45,7 +46,7 @@ const put = (store: KeyedStore, key: Uint8Array, { number, texts }: Model): void
     const text = texts[i]
     if (text === null) continue
     const bytes = new TextEncoder().encode(text)
-    store.setBytes(handle, store.valueOffset(key.length) + slot, bytes, 0, bytes.length)
+    store.bytes.set(handle, store.valueOffset(key.length) + slot, bytes, 0, bytes.length)
   }
 }
 

@@ -35,7 +35,7 @@ const put = (store: SliceStore, key: Uint8Array, start: number, number: number, 
   f64[(at + NUMBER) >> 3] = number
   if (text === null) return
   const bytes = new TextEncoder().encode(text)
-  store.setBytes(block, place + TEXT, bytes, 0, bytes.length)
+  store.bytes.set(block, place + TEXT, bytes, 0, bytes.length)
 }
 
 const contentsOf = (store: SliceStore): Model => {

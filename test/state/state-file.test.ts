@@ -110,7 +110,7 @@ describe.each(seeds(2))('a store of many keys, seed %i', seed => {
         i32[(((handle & original.arena.handleMask) << 3) + at) >> 2] = random.below(2 ** 30)
         const bytes = new Uint8Array(random.below(2000) === 0 ? 100_000 + random.below(400_000) : random.below(20))
         bytes.fill(random.below(256))
-        original.setBytes(handle, at + 4, bytes, 0, bytes.length)
+        original.bytes.set(handle, at + 4, bytes, 0, bytes.length)
       }
       const next = new ChangeList()
       original.beginSeal(next)
