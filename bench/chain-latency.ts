@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { LatencySnapshot } from 'native-free-buffers'
 import { Trigger } from 'walkway'
-import { EpochWatch, startFarChain } from './engine/far-chain.ts'
+import { EpochWatch } from './engine/epoch-watch.ts'
+import { startFarChain } from './engine/far-chain.ts'
 import { measureRelayFloor } from './engine/relay-floor.ts'
 import type { Benchmark, Size } from './kit/benchmark.ts'
-import { latencyFigures, medianOf } from './kit/statistics.ts'
+import { latencyFigures, medianLatency, type Percentiles } from './kit/statistics.ts'
 
 const PER_SECOND = 100_000
 
@@ -44,7 +44,7 @@ export const chainLatency: Benchmark = {
 
 interface Measured {
   readonly wrong: string | null
-  readonly latency: Omit<LatencySnapshot, 'count' | 'mean'>
+  readonly latency: Percentiles
 }
 
 const measure = async (size: Size, checkpoint: string | null): Promise<Measured> => {
@@ -55,15 +55,5 @@ const measure = async (size: Size, checkpoint: string | null): Promise<Measured>
   await watch.until(({ length }) => length >= end)
   const wrong = await watch.stop()
   const measured = watch.epochs.slice(warmup, end).map(({ latencies }) => latencies.e2eLatencyMs)
-  const median = (pick: (latency: LatencySnapshot) => number): number => medianOf(measured.map(pick)) * 1000
-  return {
-    wrong,
-    latency: {
-      p50: median(({ p50 }) => p50),
-      p90: median(({ p90 }) => p90),
-      p99: median(({ p99 }) => p99),
-      p999: median(({ p999 }) => p999),
-      max: Math.max(...measured.map(({ max }) => max * 1000)),
-    },
-  }
+  return { wrong, latency: medianLatency(measured, 1000) }
 }

@@ -1,6 +1,6 @@
 import type { LatencySnapshot } from 'native-free-buffers'
 import { nowMicros } from '../kit/clock.ts'
-import { medianOf } from '../kit/statistics.ts'
+import { medianLatency, type Percentiles } from '../kit/statistics.ts'
 import { runThreads } from '../kit/threads.ts'
 import type { Relay } from './relay-floor-worker.ts'
 
@@ -9,18 +9,11 @@ import type { Relay } from './relay-floor-worker.ts'
  * the other only waits for that word to change. From the instant to when the other thread saw it, open loop, so a stall of either counts
  * for all instants that fall into it. Percentiles are the medians of those of whole seconds after the first three, the maximum is of all.
  */
-export const measureRelayFloor = async (perSecond: number, seconds: number): Promise<Omit<LatencySnapshot, 'count' | 'mean'>> => {
+export const measureRelayFloor = async (perSecond: number, seconds: number): Promise<Percentiles> => {
   const word = new SharedArrayBuffer(4)
   const start = nowMicros() + 200_000
   const sides = [true, false].map((isFirst): Relay => ({ word, isFirst, start, perSecond, seconds }))
   const [, snapshots] = await runThreads<Relay, LatencySnapshot[]>(new URL('./relay-floor-worker.js', import.meta.url), sides)
   const warm = snapshots.slice(Math.min(3, snapshots.length - 1))
-  const median = (pick: (snapshot: LatencySnapshot) => number): number => medianOf(warm.map(pick))
-  return {
-    p50: median(({ p50 }) => p50),
-    p90: median(({ p90 }) => p90),
-    p99: median(({ p99 }) => p99),
-    p999: median(({ p999 }) => p999),
-    max: Math.max(...warm.map(({ max }) => max)),
-  }
+  return medianLatency(warm)
 }

@@ -1,3 +1,4 @@
+import type { LatencySnapshot } from 'native-free-buffers'
 import { medianOf, type Spread } from 'walkway/bench'
 
 export { medianOf, type Spread }
@@ -13,11 +14,22 @@ export const spreadOf = (rounds: readonly Readonly<Record<string, number>>[]): R
   return spreads
 }
 
+export type Percentiles = Pick<LatencySnapshot, 'p50' | 'p90' | 'p99' | 'p999' | 'max'>
+
+/** Medians of the percentiles of stretches of time, and the greatest of their maxima; 0 of none. `scale` brings them to micros. */
+export const medianLatency = (stretches: readonly Percentiles[], scale = 1): Percentiles => {
+  const median = (pick: (stretch: Percentiles) => number): number => (stretches.length === 0 ? 0 : medianOf(stretches.map(pick)) * scale)
+  return {
+    p50: median(({ p50 }) => p50),
+    p90: median(({ p90 }) => p90),
+    p99: median(({ p99 }) => p99),
+    p999: median(({ p999 }) => p999),
+    max: Math.max(0, ...stretches.map(({ max }) => max)) * scale,
+  }
+}
+
 /** What a latency histogram held, as figures whose names begin with `prefix`. */
-export const latencyFigures = (
-  prefix: string,
-  snapshot: { readonly p50: number; readonly p90: number; readonly p99: number; readonly p999: number; readonly max: number },
-): Record<string, number> => ({
+export const latencyFigures = (prefix: string, snapshot: Percentiles): Record<string, number> => ({
   [`${prefix}P50Micros`]: snapshot.p50,
   [`${prefix}P90Micros`]: snapshot.p90,
   [`${prefix}P99Micros`]: snapshot.p99,

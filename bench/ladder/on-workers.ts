@@ -1,6 +1,7 @@
-import { type StreamingQuery, Trigger, WalkwaySession } from 'walkway'
+import { Trigger, WalkwaySession } from 'walkway'
+import { EpochWatch } from '../engine/epoch-watch.ts'
 import type { Size } from '../kit/benchmark.ts'
-import { medianOf } from '../kit/statistics.ts'
+import { medianLatency, medianOf } from '../kit/statistics.ts'
 import type { Rung } from './rungs.ts'
 import { type Climb, LOADS, type Step } from './steps.ts'
 
@@ -43,38 +44,18 @@ const run = async (session: WalkwaySession, rung: Rung, rowsPerSecond: number, s
     .outputMode(rung.outputMode)
     .trigger(Trigger.realTime(trigger))
     .start()
-  await epochsOf(query, warmup, size)
+  const watch = new EpochWatch(query, size === 'full' ? 200 : 10)
+  await watch.until(({ length }) => length >= warmup)
   const [cpu, begun] = [process.cpuUsage(), performance.now()]
-  await epochsOf(query, warmup + measured, size)
+  await watch.until(({ length }) => length >= warmup + measured)
   const [used, seconds] = [process.cpuUsage(cpu), (performance.now() - begun) / 1000]
-  const progresses = query.recentProgress.slice(warmup, warmup + measured)
-  await query.stop()
-  const all = query.recentProgress
-  const [rowsIn, rowsOut] = [
-    all.reduce((sum, { numInputRows }) => sum + numInputRows, 0),
-    all.reduce((sum, { sink }) => sum + sink.numOutputRows, 0),
-  ]
+  const wrong = await watch.stop(rung.isRight)
+  const progresses = watch.epochs.slice(warmup, warmup + measured)
   const latencies = progresses.map(({ latencies }) => latencies.e2eLatencyMs).filter(({ count }) => count > 0)
-  const median = (pick: (latency: (typeof latencies)[number]) => number): number =>
-    latencies.length === 0 ? 0 : 1000 * medianOf(latencies.map(pick))
   return {
     rowsPerSecond: medianOf(progresses.map(({ processedRowsPerSecond }) => processedRowsPerSecond)),
-    latency: {
-      p50: median(({ p50 }) => p50),
-      p90: median(({ p90 }) => p90),
-      p99: median(({ p99 }) => p99),
-      p999: median(({ p999 }) => p999),
-      max: 1000 * Math.max(0, ...latencies.map(({ max }) => max)),
-    },
+    latency: medianLatency(latencies, 1000),
     cpuSecondsPerSecond: (used.user + used.system) / 1e6 / seconds,
-    wrong: latencies.length > 0 && rung.isRight(rowsIn, rowsOut) ? null : `${rowsOut} rows came out of ${rowsIn}`,
-  }
-}
-
-/** Waits until the query has ended so many epochs. Looks seldom: each look takes a core from a thread that spins. */
-const epochsOf = async (query: StreamingQuery, count: number, size: Size): Promise<void> => {
-  while (query.recentProgress.length < count) {
-    if (query.exception !== null) throw query.exception
-    await new Promise(resolve => setTimeout(resolve, size === 'full' ? 200 : 10))
+    wrong: latencies.length === 0 ? 'no row was timed' : wrong,
   }
 }

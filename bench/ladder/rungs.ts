@@ -5,8 +5,8 @@ import { type Chain, openRxjs, openWalkway } from '../engine/chains.ts'
 export interface Rung {
   readonly outputMode: 'append' | 'update'
   query(session: WalkwaySession, rowsPerSecond: number): DataFrame
-  /** Whether so many rows come out of so many. */
-  isRight(rowsIn: number, rowsOut: number): boolean
+  /** Whether so many rows come out of so many; without it, as many must. */
+  readonly isRight?: (rowsIn: number, rowsOut: number) => boolean
 }
 
 /** The rungs on the caller's thread. */
@@ -23,12 +23,10 @@ export const rungs: Readonly<Record<string, Rung>> = {
   hop: {
     outputMode: 'append',
     query: (session, rowsPerSecond) => rate(session, rowsPerSecond).repartition(2, 'value'),
-    isRight: (rowsIn, rowsOut) => rowsIn > 0 && rowsIn === rowsOut,
   },
   keyedCount: {
     outputMode: 'update',
     query: (session, rowsPerSecond) => rate(session, rowsPerSecond).groupBy(col('value').mod(KEYS).alias('key')).agg(count('*').alias('n')),
-    isRight: (rowsIn, rowsOut) => rowsIn > 0 && rowsIn === rowsOut,
   },
   /** Windows of 10 s by 10 ms: each row is in a thousand. A result's latency counts from the rows that ended its window. */
   windows: {
@@ -38,6 +36,6 @@ export const rungs: Readonly<Record<string, Rung>> = {
         .withWatermark('timestamp', 0)
         .groupBy(window(col('timestamp'), '10 seconds', '10 milliseconds'), col('value').mod(WINDOWED_KEYS).alias('key'))
         .agg(count('*').alias('n')),
-    isRight: (rowsIn, rowsOut) => rowsIn > 0 && rowsOut > 0,
+    isRight: (_rowsIn, rowsOut) => rowsOut > 0,
   },
 }

@@ -1,4 +1,4 @@
-import type { LatencySnapshot } from 'native-free-buffers'
+import type { Percentiles } from '../kit/statistics.ts'
 
 /** Shares of its own peak at which each rung is measured. */
 export const LOADS = [0.1, 0.5, 0.8] as const
@@ -6,7 +6,7 @@ export const LOADS = [0.1, 0.5, 0.8] as const
 /** A rung at one load, open loop: latencies in micros from the instant when a row was due, CPU time of the whole process. */
 export interface Step {
   readonly load: number
-  readonly latency: Omit<LatencySnapshot, 'count' | 'mean'>
+  readonly latency: Percentiles
   readonly cpuSecondsPerSecond: number
   readonly wrong: string | null
 }

@@ -5,6 +5,7 @@ import { Ticket } from './connector.ts'
 import { HeldObjects } from './held-objects.ts'
 import { heldOption, optionOf } from './options.ts'
 import { ticketOf } from './promise-ticket.ts'
+import { PromptSink } from './prompt-writer.ts'
 
 /** Sinks that end in the caller's thread, because they hold its closures or its memory. */
 type Row = Record<string, unknown>
@@ -51,42 +52,15 @@ export const callerObjects = {
 } as const
 
 /** What they all do alike: a row is done with when `take` returns. */
-abstract class CallerWriter implements ObjectWriterSink {
+abstract class CallerWriter extends PromptSink implements ObjectWriterSink {
   readonly rows = 'objects'
-  #count = 0
-
-  open(): Ticket<void> {
-    return Ticket.of(undefined)
-  }
 
   abstract take(row: Row): void
 
-  beginEpoch(_epoch: number): void {}
-
   offer(row: Row): boolean {
     this.take(row)
-    this.#count++
+    this.count++
     return true
-  }
-
-  step(): boolean {
-    return false
-  }
-
-  prepare(_epoch: number): Ticket<SinkToken> {
-    return Ticket.of(null)
-  }
-
-  offeredCount(): number {
-    return this.#count
-  }
-
-  acknowledgedCount(): number {
-    return this.#count
-  }
-
-  close(): Ticket<void> {
-    return Ticket.of(undefined)
   }
 }
 

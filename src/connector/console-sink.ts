@@ -3,9 +3,10 @@ import { objectReader } from '../expression/object-codec.ts'
 import { doubleText, floatText } from '../expression/text-format.ts'
 import type { DataType, StructType } from '../record/data-type.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
-import type { RecordWriterSink, SinkConnector, SinkContext, SinkToken } from './connector.ts'
+import type { SinkConnector, SinkContext, SinkToken } from './connector.ts'
 import { Ticket } from './connector.ts'
 import { booleanOption, numberOption } from './options.ts'
+import { PromptWriter } from './prompt-writer.ts'
 
 type Row = Record<string, unknown>
 
@@ -13,63 +14,39 @@ type Row = Record<string, unknown>
  * Prints each epoch as a table, as Spark does; at most `numRows` rows of it. Writes with writeSync: `console.log` of a busy worker would
  * come late.
  */
-class ConsoleWriter implements RecordWriterSink {
-  readonly rows = 'records'
+class ConsoleWriter extends PromptWriter {
   readonly #schema: StructType
   readonly #read: ReturnType<typeof objectReader>
   readonly #numRows: number
   readonly #truncate: boolean
   #shown: Row[] = []
   #inEpoch = 0
-  #count = 0
 
   constructor(context: SinkContext) {
+    super()
     this.#schema = context.schema
     this.#read = objectReader(context.schema)
     this.#numRows = numberOption(context.options, 'numRows', 20)
     this.#truncate = booleanOption(context.options, 'truncate', true)
   }
 
-  open(): Ticket<void> {
-    return Ticket.of(undefined)
-  }
-
-  beginEpoch(): void {
+  override beginEpoch(): void {
     this.#shown = []
     this.#inEpoch = 0
   }
 
-  offer(rows: RecordBuffer): void {
-    for (let p = rows.next(); p >= 0; p = rows.next()) {
-      if (this.#shown.length < this.#numRows) this.#shown.push(this.#read(rows, p))
-      this.#inEpoch++
-      this.#count++
-    }
+  protected take(rows: RecordBuffer): void {
+    this.#inEpoch += rows.rowCount
+    for (let p = rows.next(); p >= 0 && this.#shown.length < this.#numRows; p = rows.next()) this.#shown.push(this.#read(rows, p))
   }
 
-  step(): boolean {
-    return false
-  }
-
-  prepare(epoch: number): Ticket<SinkToken> {
+  override prepare(epoch: number): Ticket<SinkToken> {
     if (this.#inEpoch > 0) {
       const title = `-------------------------------------------\nBatch: ${epoch}\n-------------------------------------------\n`
       const more = this.#inEpoch > this.#shown.length ? `only showing top ${this.#shown.length} of ${this.#inEpoch} rows\n` : ''
       print(title + formatTable(this.#schema, this.#shown, this.#truncate ? 20 : 0) + more + '\n')
     }
     return Ticket.of(null)
-  }
-
-  offeredCount(): number {
-    return this.#count
-  }
-
-  acknowledgedCount(): number {
-    return this.#count
-  }
-
-  close(): Ticket<void> {
-    return Ticket.of(undefined)
   }
 }
 

@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
+import { markLoaded, newLoad } from '../base/thread-load.ts'
 import { workerArguments } from '../base/worker-arguments.ts'
+import { untilLoaded } from '../runtime/worker-handle.ts'
 import type { MergeTask } from '../state/merge-worker.ts'
 import type { StateFile } from '../state/state-file.ts'
 import type { MergeFiles } from './state-files.ts'
@@ -12,9 +14,6 @@ import type { MergeFiles } from './state-files.ts'
 const MANY_FILES = 16
 /** A base is merged again only when what changed since is at least half as large. */
 const GROWTH = 0.5
-/** A thread that has not loaded its modules after so long is ended all the same. */
-const LOADING_MILLIS = 5000
-const LOOK_MILLIS = 5
 
 const workerFile = (): string => {
   const beside = fileURLToPath(new URL('../state/merge-worker.js', import.meta.url))
@@ -28,8 +27,8 @@ const workerFile = (): string => {
 export class Compactor {
   readonly #folder: string
   #pool: Piscina | null = null
-  /** Of the last merge on that pool: 1 once its thread has loaded. */
-  #loaded: Int32Array | null = null
+  /** Of the thread of the last merge on that pool. */
+  #loads: SharedArrayBuffer[] = []
   #running: { readonly name: string } | null = null
   #done: { readonly replaced: ReadonlySet<string>; readonly merged: StateFile } | null = null
 
@@ -76,19 +75,21 @@ export class Compactor {
   }
 
   async close(): Promise<void> {
-    // Node leaves open what modules a thread is reading from when it is ended.
-    for (let waited = 0; waited < LOADING_MILLIS && this.#loaded !== null && this.#loaded[0] === 0; waited += LOOK_MILLIS)
-      await new Promise(resolve => setTimeout(resolve, LOOK_MILLIS))
+    await untilLoaded(this.#loads)
     await this.#pool?.destroy()
     this.#pool = null
-    this.#loaded = null
+    this.#loads = []
   }
 
   readonly #mergeHere: MergeFiles = async (files, path, name) => {
     this.#pool ??= new Piscina({ filename: workerFile(), minThreads: 0, maxThreads: 1, idleTimeout: 1000, execArgv: workerArguments() })
-    const loaded = new SharedArrayBuffer(4)
-    this.#loaded = new Int32Array(loaded)
-    return (await this.#pool.run({ files, path, name, loaded } satisfies MergeTask)) as StateFile
+    const load = newLoad()
+    this.#loads = [load]
+    try {
+      return (await this.#pool.run({ files, path, name, load } satisfies MergeTask)) as StateFile
+    } finally {
+      markLoaded(load)
+    }
   }
 
   async #merge(group: readonly StateFile[], merge: MergeFiles): Promise<void> {

@@ -1,5 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { collectDropped } from 'native-free-buffers'
+import { markLoaded } from '../base/thread-load.ts'
 import { bellOf } from './bells.ts'
 import { Persister, type PersisterCommand, type PersisterReply, type PersisterSpec } from './persister.ts'
 
@@ -8,16 +9,15 @@ const SLEEP_MILLIS = 100
 
 export interface PersisterStart {
   readonly port: MessagePort
+  readonly load: SharedArrayBuffer
   readonly spec: PersisterSpec
 }
 
 export type PersisterMessage = PersisterCommand | { readonly kind: 'stop' }
 
-export type PersisterAnswer = PersisterReply | { readonly kind: 'loaded' }
-
 /** Inside the persister's thread: writes until it is told to stop. */
-export default ({ port, spec }: PersisterStart): void => {
-  port.postMessage({ kind: 'loaded' } satisfies PersisterAnswer)
+export default ({ port, load, spec }: PersisterStart): void => {
+  markLoaded(load)
   const persister = new Persister(spec, (reply: PersisterReply) => port.postMessage(reply))
   const bell = bellOf(spec.bells, spec.bell)
   let isStopped = false

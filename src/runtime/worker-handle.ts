@@ -4,13 +4,14 @@ import { MessageChannel } from 'node:worker_threads'
 import type { Doorbell } from 'native-free-buffers'
 import { Piscina } from 'piscina'
 import { EngineError } from '../base/errors.ts'
+import { hasLoaded, markLoaded, newLoad } from '../base/thread-load.ts'
 import { workerArguments } from '../base/worker-arguments.ts'
 import { bellOf } from './bells.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
 import type { PersisterCommand, PersisterReply, PersisterSpec } from './persister.ts'
-import type { PersisterAnswer, PersisterMessage, PersisterStart } from './persister-main.ts'
+import type { PersisterMessage, PersisterStart } from './persister-main.ts'
 import type { HostSpec } from './task-spec.ts'
-import type { WorkerMessage, WorkerReply, WorkerStart } from './worker-main.ts'
+import type { WorkerMessage, WorkerStart } from './worker-main.ts'
 
 /** A worker's file: built JavaScript, also when this file runs from its TypeScript source (in tests). */
 const built = (beside: URL, name: string): string => {
@@ -23,6 +24,13 @@ const persisterFile = (): string => built(new URL('./persister-main.js', import.
 
 /** A thread that has not loaded its modules after so long is ended all the same. */
 const LOADING_MILLIS = 5000
+const LOOK_MILLIS = 5
+
+/** Resolves when all of these threads may be ended. */
+export const untilLoaded = async (loads: readonly SharedArrayBuffer[]): Promise<void> => {
+  for (let waited = 0; waited < LOADING_MILLIS && !loads.every(hasLoaded); waited += LOOK_MILLIS)
+    await new Promise(resolve => setTimeout(resolve, LOOK_MILLIS))
+}
 
 /**
  * The threads of one attempt of a query, one per host and one for the persister: a pool of endless tasks. The only file outside the workers
@@ -33,7 +41,7 @@ export class WorkerPool {
   readonly #ports = new Map<number, { postMessage(message: WorkerMessage): void; close(): void }>()
   #persister: ((message: PersisterMessage) => void) | null = null
   readonly #bells = new Map<number, Doorbell>()
-  readonly #loads: Promise<void>[] = []
+  readonly #loads: SharedArrayBuffer[] = []
   #closing = false
 
   /** `threads`: how many will be started. */
@@ -70,13 +78,14 @@ export class WorkerPool {
     onDeath: (error: unknown) => void,
   ): void {
     const { port1, port2 } = new MessageChannel()
-    const loaded = this.#expectLoad()
-    port1.on('message', (reply: WorkerReply) => (reply.kind === 'loaded' ? loaded() : onReport(reply)))
+    port1.on('message', onReport)
     this.#ports.set(spec.host, port1)
     this.#bells.set(spec.host, bellOf(spec.bells, spec.host))
-    const start: WorkerStart = { port: port2, spec, modules, functions }
+    const load = this.#expectLoad()
+    const start: WorkerStart = { port: port2, load, spec, modules, functions }
     this.#pool.run(start, { transferList: [port2] }).catch((error: unknown) => {
-      loaded()
+      // It has died, perhaps of that.
+      markLoaded(load)
       if (!this.#closing) onDeath(died(spec.host, error))
     })
   }
@@ -88,17 +97,18 @@ export class WorkerPool {
     onDeath: (error: unknown) => void,
   ): (command: PersisterCommand) => void {
     const { port1, port2 } = new MessageChannel()
-    const loaded = this.#expectLoad()
-    port1.on('message', (answer: PersisterAnswer) => (answer.kind === 'loaded' ? loaded() : onReply(answer)))
+    port1.on('message', onReply)
     const bell = bellOf(spec.bells, spec.bell)
     this.#persister = message => {
       port1.postMessage(message)
       bell.ring()
       if (message.kind === 'stop') port1.close()
     }
-    const start: PersisterStart = { port: port2, spec }
+    const load = this.#expectLoad()
+    const start: PersisterStart = { port: port2, load, spec }
     this.#pool.run(start, { transferList: [port2], filename: persisterFile() }).catch((error: unknown) => {
-      loaded()
+      // It has died, perhaps of that.
+      markLoaded(load)
       if (!this.#closing) onDeath(died('persister', error))
     })
     return this.#persister
@@ -113,13 +123,7 @@ export class WorkerPool {
   /** Ends all threads, whatever they do, as soon as they have loaded. */
   async destroy(): Promise<void> {
     this.#closing = true
-    // Node leaves open what modules a thread is reading from when it is ended.
-    let timer: NodeJS.Timeout | undefined
-    const expired = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, LOADING_MILLIS)
-    })
-    await Promise.race([Promise.all(this.#loads), expired])
-    clearTimeout(timer)
+    await untilLoaded(this.#loads)
     for (const port of this.#ports.values()) {
       port.postMessage({ kind: 'stop' })
       port.close()
@@ -128,15 +132,10 @@ export class WorkerPool {
     await this.#pool.destroy()
   }
 
-  /** To be called when a thread has loaded, or has died of it. */
-  #expectLoad(): () => void {
-    let resolveLoad: () => void = () => {}
-    this.#loads.push(
-      new Promise(resolve => {
-        resolveLoad = resolve
-      }),
-    )
-    return resolveLoad
+  #expectLoad(): SharedArrayBuffer {
+    const load = newLoad()
+    this.#loads.push(load)
+    return load
   }
 }
 

@@ -1,5 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { errorToWire } from '../base/errors.ts'
+import { markLoaded } from '../base/thread-load.ts'
 import { loadModuleFunctions } from '../expression/user-function.ts'
 import { buildBlockingHost, buildEventLoopHost } from './build-host.ts'
 import type { TaskCommand, TaskReport } from './control-protocol.ts'
@@ -9,11 +10,10 @@ import type { HostSpec } from './task-spec.ts'
 /** What the coordinator sends to a worker. */
 export type WorkerMessage = { readonly kind: 'command'; readonly task: string; readonly command: TaskCommand } | { readonly kind: 'stop' }
 
-/** What comes from a worker; `loaded`: all its modules are there. */
-export type WorkerReply = TaskReport | { readonly kind: 'loaded' }
-
 export interface WorkerStart {
   readonly port: MessagePort
+  /** To be marked when all modules are there. */
+  readonly load: SharedArrayBuffer
   readonly spec: HostSpec
   /** Modules to import before anything else: they register connectors. */
   readonly modules: readonly string[]
@@ -24,12 +24,12 @@ export interface WorkerStart {
 /**
  * Inside a worker thread: builds the tasks of one host and runs them until they are done. The only file that knows it is on another thread.
  */
-export default async ({ port, spec, modules, functions }: WorkerStart): Promise<void> => {
+export default async ({ port, load, spec, modules, functions }: WorkerStart): Promise<void> => {
   const report = (message: TaskReport): void => port.postMessage(message)
   try {
     for (const module of modules) await import(module)
     await loadModuleFunctions(functions)
-    port.postMessage({ kind: 'loaded' } satisfies WorkerReply)
+    markLoaded(load)
     if (spec.loop === 'blocking') runBlocking(port, spec, report)
     else await runOnEventLoop(port, spec, report)
   } catch (error) {

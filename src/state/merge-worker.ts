@@ -1,3 +1,4 @@
+import { markLoaded } from '../base/thread-load.ts'
 import { mergeToFile } from './merge-file.ts'
 import type { PlacedFile } from './merge-state.ts'
 import type { StateFile } from './state-file.ts'
@@ -6,12 +7,11 @@ export interface MergeTask {
   readonly files: readonly PlacedFile[]
   readonly path: string
   readonly name: string
-  /** A word: 1 once the thread has loaded. */
-  readonly loaded: SharedArrayBuffer
+  readonly load: SharedArrayBuffer
 }
 
 /** Runs on a pool's thread: merges state files, oldest first, into one at `path`. Blocks that thread. */
-export default ({ files, path, name, loaded }: MergeTask): StateFile => {
-  Atomics.store(new Int32Array(loaded), 0, 1)
+export default ({ files, path, name, load }: MergeTask): StateFile => {
+  markLoaded(load)
   return mergeToFile(files, path, name)
 }

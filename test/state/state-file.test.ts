@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { EngineError } from '../../src/base/errors.ts'
+import { newLoad } from '../../src/base/thread-load.ts'
 import { KeyedStore, TAG_OFFSET } from '../../src/state/keyed-store.ts'
 import { estimateEntries, mergeStateFiles } from '../../src/state/merge-state.ts'
 import mergeWorker from '../../src/state/merge-worker.ts'
@@ -167,7 +168,7 @@ describe.each(seeds(40))('seed %i', seed => {
       // Only a run of files that begins with the oldest may be merged: deletions are dropped.
       const merged = files.slice(0, 1 + random.below(files.length))
       const name = `merged-${count++}.state`
-      const file = mergeWorker({ files: merged, path: join(folder, name), name, loaded: new SharedArrayBuffer(4) })
+      const file = mergeWorker({ files: merged, path: join(folder, name), name, load: newLoad() })
       expect(file.epoch).toBe(merged.at(-1)?.file.epoch)
       files = [{ path: join(folder, name), file }, ...files.slice(merged.length)]
       expect(asText(contentsOf(files))).toEqual(asText(model))
