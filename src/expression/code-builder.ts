@@ -1,4 +1,5 @@
 import { type Holder, type SplitLimits, splitFunction } from './split-function.ts'
+import { textFunction } from './text-function.ts'
 import type { Value } from './value.ts'
 
 /**
@@ -91,7 +92,7 @@ export class CodeBuilder {
     // The constants are const, so that V8, which knows they never change, compiles them in rather than look them up.
     // In parentheses, V8 compiles it now and not when the first row comes, which would wait a fifth of a millisecond for it.
     const source = `${split?.around ?? ''}\nreturn (function ${name}(${parameters.join(', ')}) {\n${split?.body ?? whole}\n})`.trimStart()
-    const make = new Function('constants', `const [${this.#names.join(', ')}] = constants\n${source}`) as (
+    const make = textFunction(['constants'], `const [${this.#names.join(', ')}] = constants\n${source}`) as (
       constants: readonly unknown[],
     ) => (...args: never[]) => unknown
     return { source, call: make(this.constants) }

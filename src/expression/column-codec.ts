@@ -24,8 +24,7 @@ export const columnsToObject = (batch: ColumnBatch): ((at: number) => UserRow) =
   const { schema } = batch.layout
   const cg = new CodeBuilder()
   const row = columnAccessor(cg, batch, 'at')
-  const values = schema.fields.map((_, i) => row.column(i))
-  cg.line(`return ${emitObject(cg, schema, values)}`)
+  cg.line(`return ${emitObject(cg, schema, row)}`)
   return cg.build('readColumns', ['at']).call as (at: number) => UserRow
 }
 

@@ -29,8 +29,7 @@ export const recordToObject = (layout: RowLayout): ((views: Views, p: number) =>
   cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
   const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
   const row = recordAccessor(cg, layout, names, 'p')
-  const values = layout.schema.fields.map((_, i) => row.column(i))
-  cg.line(`return ${emitObject(cg, layout.schema, values)}`)
+  cg.line(`return ${emitObject(cg, layout.schema, row)}`)
   return cg.build('readObject', ['views', 'p']).call as (views: Views, p: number) => UserRow
 }
 

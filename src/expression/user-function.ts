@@ -2,6 +2,7 @@ import { parseExpressionAt } from 'acorn'
 import { EngineError } from '../base/errors.ts'
 import type { FunctionRef } from './expression.ts'
 import { type AnyNode, children, declare, isNode } from './syntax-tree.ts'
+import { textFunction } from './text-function.ts'
 
 /** A user function as the engine calls it. */
 export type UserFunction = (...args: unknown[]) => unknown
@@ -43,7 +44,7 @@ export const loadFunction = (ref: FunctionRef): UserFunction => {
   }
   const names = Object.keys(ref.bindings)
   const helpers = [...freeVariables(parse(ref.text, 'user function'))].filter(isToolHelper).filter(helper => !names.includes(helper))
-  const make = new Function(...names, ...helpers, `return (${ref.text})`) as (...values: unknown[]) => UserFunction
+  const make = textFunction([...names, ...helpers], `return (${ref.text})`) as (...values: unknown[]) => UserFunction
   return make(...names.map(binding => ref.bindings[binding]), ...helpers.map(helperValue))
 }
 

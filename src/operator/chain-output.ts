@@ -40,8 +40,7 @@ export const emitOutput = (c: OpContext, output: ChainOutput, row: RowAccessor):
   cg.line(`if (${arrival} !== ${registers}[${RUN_START}]) { ${cg.constant(c.state)}.onRun(); ${registers}[${RUN_START}] = ${arrival} }`)
   cg.line(`${registers}[${RUN_COUNT}]++`)
   if (output.kind === 'objects') {
-    const values = output.schema.fields.map((_, i) => row.column(i))
-    cg.line(`${cg.constant(output.out)}.push(${emitObject(cg, output.schema, values)}, ${arrival})`)
+    cg.line(`${cg.constant(output.out)}.push(${emitObject(cg, output.schema, row)}, ${arrival})`)
     return
   }
   const values = output.layout.schema.fields.map((_, i) => row.column(i))

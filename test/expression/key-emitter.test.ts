@@ -51,8 +51,7 @@ const reader = (schema: StructType): ((bytes: Uint8Array) => Row) => {
   const cg = new CodeBuilder()
   cg.line('const { u8, i32, f64, i64 } = views')
   const columns = keyAccessor(cg, schema.fields, { u8: 'u8', i32: 'i32', f64: 'f64', i64: 'i64' }, 'p')
-  const values = schema.fields.map((_, i) => columns.column(i))
-  cg.line(`return ${emitObject(cg, schema, values)}`)
+  cg.line(`return ${emitObject(cg, schema, columns)}`)
   const read = cg.build('read', ['views', 'p']).call as (views: unknown, p: number) => Row
   return bytes => {
     // Away from 0, as in the arena.

@@ -14,7 +14,7 @@ import { type DataType, field, type StructType, structType } from '../../src/rec
 import { RecordBuffer } from '../../src/record/record-buffer.ts'
 import { RowLayout } from '../../src/record/row-layout.ts'
 import { seededRandom, seeds } from '../support/random.ts'
-import { type Row, randomRow, randomSchema } from '../support/random-rows.ts'
+import { columnTypes, type Row, randomRow, randomSchema } from '../support/random-rows.ts'
 
 const NAMES = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
 
@@ -94,8 +94,7 @@ describe('records', () => {
     const schema = randomSchema(random)
     const cg = new CodeBuilder()
     const row = objectAccessor(cg, schema, 'row')
-    const values = schema.fields.map((_, i) => row.column(i))
-    cg.line(`return ${emitObject(cg, schema, values)}`)
+    cg.line(`return ${emitObject(cg, schema, row)}`)
     const copy = cg.build('copy', ['row']).call as (row: Row) => Row
     for (let i = 0; i < 30; i++) {
       const given = randomRow(random, schema)
@@ -179,6 +178,24 @@ describe('records', () => {
     const [back, empty] = all(buffer, p => recordToObject(layout)(buffer, p))
     expect(Object.entries(back)).toEqual(Object.entries(row))
     expect(Object.values(empty)).toEqual(names.map(() => null))
+  })
+
+  test.each(seeds(10))('rows of hundreds of columns, names of all kinds among them, seed %i', seed => {
+    const random = seededRandom(seed + 1700)
+    const odd = ['__proto__', '7', 'constructor', "it's", 'new\nline', '日本', 'class']
+    const names = [...odd, ...Array.from({ length: random.pick([100, 260, 700]) }, (_, i) => `c${i}`)]
+    const schema = structType(names.map(name => field(name, random.pick(columnTypes), random.next() < 0.5)))
+    const layout = RowLayout.of(schema)
+    const [write, read] = [objectToRecord(layout), recordToObject(layout)]
+    for (let i = 0; i < 5; i++) {
+      const row = randomRow(random, schema)
+      const buffer = new RecordBuffer(layout)
+      write(row, buffer)
+      const back = read(buffer, buffer.next())
+      expect(back).toEqual(row)
+      expect(Object.keys(back)).toEqual(Object.keys(row))
+      expect(Object.getPrototypeOf(back)).toBe(Object.prototype)
+    }
   })
 })
 
