@@ -34,6 +34,8 @@ export const PROCESSING = 'Processing new data'
 /** The epochs of one attempt: it plans them as the trigger says, begins and ends them at the sources, and has them committed. */
 export class EpochCycle {
   readonly #parts: EpochCycleParts
+  /** The commit of a micro-batch beside which real time may begin. */
+  #committing: { readonly epoch: number; readonly done: Promise<void> } | null = null
 
   constructor(parts: EpochCycleParts) {
     this.#parts = parts
@@ -44,6 +46,7 @@ export class EpochCycle {
     const { control, log, onState } = this.#parts
     while (!control.stopping || control.trigger.kind === 'batch') {
       const { trigger } = control
+      if (trigger.kind !== 'realTime') await this.#settle()
       switch (trigger.kind) {
         case 'batch':
           await this.#runEpoch('batch', null)
@@ -75,6 +78,7 @@ export class EpochCycle {
           trigger satisfies never
       }
     }
+    await this.#settle()
     await this.#drain()
   }
 
@@ -126,7 +130,17 @@ export class EpochCycle {
     // A batch is broken off by a stop.
     const sealed = await (mode === 'batch' ? control.halted.race(outcome) : outcome)
     begun.parts.addBatch = performance.now() - from
-    await this.#commit(policy, sealed, begun)
+    const done = this.#commit(policy, sealed, begun)
+    // Rows need not wait for a commit if real time is next: there, the next epoch always begins before the one at hand is committed.
+    const isAhead = await control.untilDoneOr(done, () => mode === 'microBatch' && control.trigger.kind === 'realTime' && !control.stopping)
+    if (!isAhead) return
+    this.#committing = { epoch: policy.epoch, done }
+  }
+
+  /** Waits for the commit that real time was ahead of, if there is one. */
+  async #settle(): Promise<void> {
+    await this.#committing?.done
+    this.#committing = null
   }
 
   #begin(): Begun {
@@ -146,7 +160,8 @@ export class EpochCycle {
       attempt.beginEpoch(policy, null)
       return { policy, outcome, begun }
     }
-    for (let current = begin(log.epoch); ; ) {
+    let current = begin(this.#committing === null ? log.epoch : this.#committing.epoch + 1)
+    for (await this.#settle(); ; ) {
       const { trigger } = control
       await attempt.race(control.pauseUnlessFlushed(trigger.kind === 'realTime' ? trigger.intervalMillis : 0))
       control.answerFlushes()

@@ -97,6 +97,31 @@ export class RunControl {
     this.#flushesAnswered = this.#flushRequests
   }
 
+  /**
+   * Waits for something, or until enough is asked from outside. Resolves to true if it was not done then: whoever goes on must still await
+   * it. Rejects if it does.
+   */
+  async untilDoneOr(work: Promise<void>, isEnough: () => boolean): Promise<boolean> {
+    let isDone = false
+    const done = work.then(() => {
+      isDone = true
+    })
+    while (!isDone) {
+      if (isEnough()) {
+        // Awaited by the caller, perhaps later than it fails.
+        done.catch(() => {})
+        return true
+      }
+      const interruption = this.#interrupted.wait()
+      try {
+        await Promise.race([done, interruption.happened])
+      } finally {
+        interruption.drop()
+      }
+    }
+    return false
+  }
+
   /** Waits on the query's clock, or until something interrupts. */
   async pause(millis: number): Promise<void> {
     if (!this.#stopping && !this.#inputEnded) await this.#until(this.#clock.now() + millis * 1000)
