@@ -16,7 +16,7 @@ import { unbrokenBase64 } from '../plan/unbroken-base64.ts'
 import { field, longType, type StructType, structType } from '../record/data-type.ts'
 import { checkRows } from '../record/user-value.ts'
 import { type OptionValue, textOptions } from './configurable.ts'
-import { usableCores } from './cores.ts'
+import { defaultIdle, usableCores } from './cores.ts'
 import { DataFrame, type Row } from './data-frame.ts'
 import { inferSchema } from './infer-schema.ts'
 import { MemoryStream } from './memory-stream.ts'
@@ -289,7 +289,7 @@ export class WalkwaySession implements SessionCore {
       workers,
       clock,
       modules,
-      idle: choiceOption(options, 'idleStrategy', 'adaptive', ['spin', 'adaptive', 'park']),
+      idle: choiceOption(options, 'idleStrategy', defaultIdle(workers, usableCores()), ['spin', 'adaptive', 'park']),
       watermarkPolicy: choiceOption(options, 'multipleWatermarkPolicy', 'min', ['min', 'max']),
       noDataEpochs: booleanOption(options, 'noDataMicroBatches', true),
       durability: choiceOption(options, 'durability', 'power', ['power', 'process']),
