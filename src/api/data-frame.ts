@@ -11,6 +11,7 @@ import { GroupedData } from './grouped-data.ts'
 import type { SessionCore } from './session-core.ts'
 import { DataFrameWriter, DataStreamWriter } from './writer.ts'
 
+/** A row as a plain object: values by the names of the columns. */
 export type Row = Record<string, unknown>
 
 /** Join types under Spark's names; `left_semi`, `leftsemi`, `leftSemi` and `semi` are the same. */
@@ -61,6 +62,7 @@ export class DataFrame {
     return this.#with({ kind: 'withColumns', child: this.plan, columns: [{ name, value: column.expression }] })
   }
 
+  /** Several of them, none of which sees another. */
   withColumns(columns: Readonly<Record<string, Column>>): DataFrame {
     return this.#with({
       kind: 'withColumns',
@@ -86,6 +88,7 @@ export class DataFrame {
     return this.#with({ kind: 'filter', child: this.plan, condition: conditionOf('filter', condition) })
   }
 
+  /** The same as `filter`. */
   where(condition: Column): DataFrame {
     return this.filter(condition)
   }
@@ -95,6 +98,7 @@ export class DataFrame {
     return this.#with({ kind: 'union', inputs: [this.plan, other.plan] })
   }
 
+  /** The same as `union`: equal rows stay. */
   unionAll(other: DataFrame): DataFrame {
     return this.union(other)
   }
@@ -128,6 +132,7 @@ export class DataFrame {
     return this.#with({ kind: 'sort', child: this.plan, by: expressionsOf(by) })
   }
 
+  /** The same as `sort`. */
   orderBy(...by: NonEmptyListOf<ColumnOrName>): DataFrame {
     return this.sort(...by)
   }
@@ -144,6 +149,7 @@ export class DataFrame {
     return this.#with({ kind: 'watermark', child: this.plan, column, delayMicros: Math.round(millis * 1000) })
   }
 
+  /** Groups by columns, expressions or a `window`; continue with `agg`, `count`, `sum` and so on. Throws BAD_ARGUMENT. */
   groupBy(...keys: ListOf<ColumnOrName>): GroupedData {
     return new GroupedData(expressionsOf(keys), (grouping, aggregates) =>
       this.#with({ kind: 'aggregate', child: this.plan, keys: grouping, aggregates }),
@@ -163,6 +169,7 @@ export class DataFrame {
     return this.#deduplicated('dropDuplicates', columns, false)
   }
 
+  /** `dropDuplicates` of all columns. */
   distinct(): DataFrame {
     return this.dropDuplicates()
   }
@@ -173,8 +180,9 @@ export class DataFrame {
   }
 
   /**
-   * Joins with a table, which is read once when the query starts. `on`: a condition, or names that both sides have, which then stand once
-   * in the result. `how`: inner, left, right, left_semi, left_anti, cross.
+   * Joins with a table, which is read once when the query starts, or a stream with a stream. `on`: a condition, or names that both sides
+   * have, which then stand once in the result. `how`: inner, left, right, full, left_semi, left_anti, cross; what is not possible with a
+   * stream is refused by `start`. Throws BAD_OPTION.
    */
   join(other: DataFrame, on?: Column | string | readonly string[], how = 'inner'): DataFrame {
     const type = joinTypes[how.replace(/_/g, '').toLowerCase()]
@@ -198,6 +206,7 @@ export class DataFrame {
     })
   }
 
+  /** Each row with each row of the other side. */
   crossJoin(other: DataFrame): DataFrame {
     return this.join(other, undefined, 'cross')
   }
@@ -209,6 +218,7 @@ export class DataFrame {
     return analyze(this.plan).plan.schema
   }
 
+  /** The names of the columns. Throws what is wrong with the query. */
   get columns(): string[] {
     return this.schema.fields.map(f => f.name)
   }
@@ -218,6 +228,7 @@ export class DataFrame {
     return analyze(this.plan).streaming
   }
 
+  /** Prints the columns as a tree, as Spark does. Throws what is wrong with the query. */
   printSchema(): void {
     console.log(`root\n${this.schema.fields.map(f => ` |-- ${f.name}: ${typeName(f.type)} (nullable = ${f.nullable})`).join('\n')}`)
   }
@@ -239,12 +250,13 @@ export class DataFrame {
     return this.#session.collect(this.plan)
   }
 
+  /** How many rows there are. Throws as `collect` does. */
   async count(): Promise<number> {
     const [row] = await this.agg(count('*').alias('count')).collect()
     return Number(row?.count ?? 0)
   }
 
-  /** Prints the first rows as a table. */
+  /** Prints the first rows as a table; `truncate` cuts cells of more than 20 characters. Throws as `collect` does. */
   async show(numRows = 20, truncate = true): Promise<void> {
     const rows = await this.limit(numRows + 1).collect()
     const more = rows.length > numRows ? `only showing top ${numRows} rows\n` : ''

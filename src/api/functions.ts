@@ -11,6 +11,7 @@ const call = (name: string, ...args: readonly ColumnOrName[]): Column => new Col
 
 /** A column by its name; `a.b` is a field of a struct, backticks keep a dot. */
 export const col = (name: string): Column => new Column(namedExpression(name))
+/** The same as `col`. */
 export const column = col
 
 /** A column that holds the same value in every row. Throws BAD_LITERAL. */
@@ -24,8 +25,11 @@ export const when = (condition: Column, value: ColumnOrLiteral): Column =>
 export const coalesce = (...columns: readonly ColumnOrName[]): Column => call('coalesce', ...columns)
 /** Null if both are equal, else the first. */
 export const nullif = (left: ColumnOrName, right: ColumnOrName): Column => call('nullif', left, right)
+/** True if the condition is false; null of null. */
 export const not = (condition: Column): Column => condition.not()
+/** True if the value is null; never null itself. */
 export const isnull = (column: ColumnOrName): Column => call('isNull', column)
+/** True if a double is not a number; false of null. */
 export const isnan = (column: ColumnOrName): Column => call('isnan', column)
 /** The least that is not null. */
 export const least = (...columns: readonly ColumnOrName[]): Column => call('least', ...columns)
@@ -48,6 +52,7 @@ export const ceil = (column: ColumnOrName): Column => call('ceil', column)
 export const rand = (seed?: number): Column => (seed === undefined ? call('rand') : call('rand', lit(seed)))
 
 // Strings and bytes
+/** One after the other; null if one of them is. */
 export const concat = (...columns: readonly ColumnOrName[]): Column => call('concat', ...columns)
 /** Counted from 1; from the end if negative. */
 export const substring = (column: ColumnOrName, start: ColumnOrLiteral, length: ColumnOrLiteral): Column =>
@@ -86,7 +91,9 @@ const schemaOf = (schema: string | DataType): DataType => {
 export const currentTimestamp = (): Column => call('currentTimestamp')
 /** A timestamp from seconds since 1970. */
 export const timestampSeconds = (column: ColumnOrName): Column => call('timestampSeconds', column)
+/** A timestamp from millis since 1970. */
 export const timestampMillis = (column: ColumnOrName): Column => call('timestampMillis', column)
+/** A timestamp from micros since 1970. */
 export const timestampMicros = (column: ColumnOrName): Column => call('timestampMicros', column)
 export const unixSeconds = (column: ColumnOrName): Column => call('unixSeconds', column)
 export const unixMillis = (column: ColumnOrName): Column => call('unixMillis', column)
@@ -149,9 +156,11 @@ export const countDistinct = (column: ColumnOrName, ...columns: readonly ColumnO
 /** The sum of the different values. */
 export const sumDistinct = (column: ColumnOrName): Column => aggregate('sum', [namedExpression(column)], false, true)
 export const avg = (column: ColumnOrName): Column => aggregate('avg', [namedExpression(column)])
+/** The same as `avg`. */
 export const mean = avg
 export const min = (column: ColumnOrName): Column => aggregate('min', [namedExpression(column)])
 export const max = (column: ColumnOrName): Column => aggregate('max', [namedExpression(column)])
-/** In the order in which rows come. */
+/** Of a group's rows, in the order in which they come; `ignoreNulls`: the first value that is not null. */
 export const first = (column: ColumnOrName, ignoreNulls = false): Column => aggregate('first', [namedExpression(column)], ignoreNulls)
+/** The last of a group's rows, in the same way. */
 export const last = (column: ColumnOrName, ignoreNulls = false): Column => aggregate('last', [namedExpression(column)], ignoreNulls)

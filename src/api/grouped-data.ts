@@ -27,6 +27,7 @@ export class GroupedData {
     return this.agg(count('*').alias('count'))
   }
 
+  /** A sum of each column, named `sum(a)`; so are those below. */
   sum(...columns: readonly [string, ...string[]]): DataFrame {
     return this.#each(columns, sum)
   }

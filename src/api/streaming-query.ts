@@ -36,10 +36,12 @@ export class StreamingQuery {
     return this.#run.runId
   }
 
+  /** Given by `queryName`; else null. */
   get name(): string | null {
     return this.#run.options.name
   }
 
+  /** False once the query has been stopped, has died or has come to its end. */
   get isActive(): boolean {
     return this.#run.isActive
   }
@@ -77,6 +79,7 @@ export class StreamingQuery {
     return this.#run.latencies
   }
 
+  /** What `trigger` or the last `setTrigger` said. */
   get trigger(): PlanTrigger {
     return this.#run.trigger
   }
@@ -103,7 +106,7 @@ export class StreamingQuery {
 
   /**
    * Waits for the end of the query, or for so many millis. True if it has ended. Rejects with what the query died of. Throws
-   * UNSUPPORTED_OPERATION inside the query's own foreachBatch.
+   * UNSUPPORTED_OPERATION inside the query's own foreachBatch, unless a number of millis is given.
    */
   async awaitTermination(timeoutMillis?: number): Promise<boolean> {
     if (timeoutMillis === undefined) refuseInsideBatch(this.#sinkId, 'awaitTermination')

@@ -28,10 +28,12 @@ export class StreamingQueryManager {
     this.#ended = this.#nextEnd()
   }
 
+  /** Those that run. */
   get active(): StreamingQuery[] {
     return [...this.#active.values()]
   }
 
+  /** One that runs, by its `id`; null if there is none. */
   get(id: string): StreamingQuery | null {
     return this.active.find(query => query.id === id) ?? null
   }

@@ -34,7 +34,8 @@ export const Trigger = {
     return { kind: 'availableNow' }
   },
   /**
-   * Event by event. The interval ('1 second', or millis; at least 10 ms) is the distance between two checkpoints; rows never wait for it.
+   * Event by event. The interval ('1 second', or millis; at least 10 ms; 5 minutes unless given, as in Spark) is the distance between two
+   * checkpoints; rows never wait for it.
    * Throws BAD_DURATION, BAD_TRIGGER_INTERVAL.
    */
   realTime(interval: string | number = DEFAULT_REAL_TIME_MILLIS): Trigger {
