@@ -46,7 +46,9 @@ export const struct = (...columns: readonly ColumnOrName[]): Column => call('str
 export const abs = (column: ColumnOrName): Column => call('abs', column)
 /** Half up, as Spark; `scale` may be negative. */
 export const round = (column: ColumnOrName, scale = 0): Column => call('round', column, lit(scale))
+/** The nearest whole number below: a bigint, or of a decimal a decimal without a fraction. */
 export const floor = (column: ColumnOrName): Column => call('floor', column)
+/** The nearest whole number above, as `floor`. */
 export const ceil = (column: ColumnOrName): Column => call('ceil', column)
 /** Uniform in [0, 1); the same numbers in every run if a seed is given. */
 export const rand = (seed?: number): Column => (seed === undefined ? call('rand') : call('rand', lit(seed)))
@@ -61,13 +63,16 @@ export const substring = (column: ColumnOrName, start: ColumnOrLiteral, length: 
 export const length = (column: ColumnOrName): Column => call('length', column)
 export const upper = (column: ColumnOrName): Column => call('upper', column)
 export const lower = (column: ColumnOrName): Column => call('lower', column)
+/** Without the spaces at both ends; other white space stays, as in Spark. */
 export const trim = (column: ColumnOrName): Column => call('trim', column)
 /** In lines of 76 letters with CR and LF between them, as Spark and MIME have it; in one line with the option `chunkBase64String` off. */
 export const base64 = (column: ColumnOrName): Column => call('base64', column)
+/** The bytes that a base64 text stands for. */
 export const unbase64 = (column: ColumnOrName): Column => call('unbase64', column)
 
 /** Murmur3 as Spark's `hash`. */
 export const hash = (...columns: readonly ColumnOrName[]): Column => call('hash', ...columns)
+/** xxHash64 as Spark's, with its seed 42; a bigint. */
 export const xxhash64 = (...columns: readonly ColumnOrName[]): Column => call('xxhash64', ...columns)
 
 // JSON
@@ -95,6 +100,7 @@ export const timestampSeconds = (column: ColumnOrName): Column => call('timestam
 export const timestampMillis = (column: ColumnOrName): Column => call('timestampMillis', column)
 /** A timestamp from micros since 1970. */
 export const timestampMicros = (column: ColumnOrName): Column => call('timestampMicros', column)
+/** Whole seconds since 1970 of a timestamp, rounded down; those below likewise, in millis and micros. */
 export const unixSeconds = (column: ColumnOrName): Column => call('unixSeconds', column)
 export const unixMillis = (column: ColumnOrName): Column => call('unixMillis', column)
 export const unixMicros = (column: ColumnOrName): Column => call('unixMicros', column)
@@ -155,10 +161,13 @@ export const countDistinct = (column: ColumnOrName, ...columns: readonly ColumnO
   aggregate('count', [column, ...columns].map(namedExpression), false, true)
 /** The sum of the different values. */
 export const sumDistinct = (column: ColumnOrName): Column => aggregate('sum', [namedExpression(column)], false, true)
+/** The mean of the values that are not null: a double, or a decimal of decimals. Null if there is none. */
 export const avg = (column: ColumnOrName): Column => aggregate('avg', [namedExpression(column)])
 /** The same as `avg`. */
 export const mean = avg
+/** The least value that is not null. */
 export const min = (column: ColumnOrName): Column => aggregate('min', [namedExpression(column)])
+/** The largest value that is not null. */
 export const max = (column: ColumnOrName): Column => aggregate('max', [namedExpression(column)])
 /** Of a group's rows, in the order in which they come; `ignoreNulls`: the first value that is not null. */
 export const first = (column: ColumnOrName, ignoreNulls = false): Column => aggregate('first', [namedExpression(column)], ignoreNulls)

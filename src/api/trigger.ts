@@ -16,6 +16,7 @@ export type TriggerOptions =
 const DEFAULT_REAL_TIME_MILLIS = 300_000
 const LEAST_REAL_TIME_MILLIS = 10
 
+/** Makes triggers, under Spark's names. */
 export const Trigger = {
   /**
    * A micro-batch every interval ('1 second', or millis); 0: as soon as the last one is done. Throws BAD_DURATION, BAD_TRIGGER_INTERVAL.

@@ -7,6 +7,7 @@ import { Column, type ColumnOrName, namedExpression } from './column.ts'
 /** A user function, ready to be applied to columns. */
 export type UserDefinedFunction = (...columns: readonly ColumnOrName[]) => Column
 
+/** What a user function may be given besides. */
 export interface UdfOptions {
   /** Values that the function uses from outside, by name; they are copied to each worker. */
   readonly bindings?: Readonly<Record<string, unknown>>
@@ -42,4 +43,5 @@ const define = <A extends readonly never[]>(
 const module = (url: string | URL, name: string, type: string | DataType): UserDefinedFunction =>
   applied({ kind: 'module', url: String(url), name }, name, typeOf(type))
 
+/** `udf(fn, type, options?)` for a function written in place, `udf.module(url, name, type)` for an export of a module. */
 export const udf = Object.assign(define, { module })

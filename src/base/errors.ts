@@ -255,6 +255,7 @@ const table = {
   WORKER_DIED: { fate: 'restart', message: 'The worker thread of host {host} died: {reason}.' },
 } as const satisfies Record<string, ErrorEntry>
 
+/** The stable codes of `EngineError`; docs/ERRORS.md lists them. */
 export type ErrorCode = keyof typeof table
 
 /** How an error crosses a thread. */
@@ -315,4 +316,5 @@ const withStack = (message: string, stack: string | undefined): Error => {
   return error
 }
 
+/** All of them. */
 export const errorCodes = Object.keys(table) as readonly ErrorCode[]

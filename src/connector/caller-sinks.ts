@@ -10,6 +10,7 @@ import { PromptSink } from './prompt-writer.ts'
 /** Sinks that end in the caller's thread, because they hold its closures or its memory. */
 type Row = Record<string, unknown>
 
+/** Takes the rows of a `foreach` epoch by epoch, in the caller's thread. None of its methods may be async. */
 export interface ForeachWriter {
   /** Called once per epoch before its rows. False: leave its rows out, they have been dealt with. */
   open?(epoch: number): unknown
@@ -18,6 +19,7 @@ export interface ForeachWriter {
 }
 
 export type ForeachBatchFunction = (rows: Row[], epoch: number) => void | Promise<void>
+/** A function of one row, in the caller's thread; it must not be async. */
 export type RowCallback = (row: Row) => void
 
 /** Rows that reached a memory sink. */

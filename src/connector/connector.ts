@@ -11,6 +11,7 @@ import type { RecordBuffer } from '../record/record-buffer.ts'
 /** Partition name to the next offset to be read. What a source has read is exactly what lies below. Plain JSON; merged by spreading. */
 export type SourceOffset = Readonly<Record<string, number>>
 
+/** Options as the user gave them; look them up without minding case. */
 export type ConnectorOptions = Readonly<Record<string, string>>
 
 /** Something under way. `done` turns true once; then `error` or `value` is set. Only adapters that know promises complete it. */
@@ -47,6 +48,7 @@ export class Ticket<T> {
  */
 export type Home = 'anywhere' | 'eventLoop' | 'caller'
 
+/** What a source is, once its options are known. */
 export interface SourceDescription {
   readonly schema: StructType
   readonly home: Home
@@ -63,6 +65,7 @@ export interface SourceDescription {
   readonly label: string
 }
 
+/** What a reader is opened with. */
 export interface SourceContext {
   readonly options: ConnectorOptions
   readonly schema: StructType
@@ -112,6 +115,7 @@ interface ReaderBase {
   close(): Ticket<void>
 }
 
+/** A reader that writes rows as records. */
 export interface RecordReader extends ReaderBase {
   readonly rows: 'records'
   /**
@@ -126,6 +130,7 @@ export interface RecordReader extends ReaderBase {
   poll(out: RecordBuffer, budget: number): number
 }
 
+/** A reader that hands over rows as plain objects, as the program made them. */
 export interface ObjectReader extends ReaderBase {
   readonly rows: 'objects'
   /** Appends up to `budget` row objects to `out`. Returns how many; 0 means nothing now. */
@@ -138,6 +143,7 @@ export interface ObjectReader extends ReaderBase {
   onReady(wake: () => void, runRow: (row: Record<string, unknown>) => boolean): void
 }
 
+/** A reader that fills columns in. */
 export interface ColumnReader extends ReaderBase {
   readonly rows: 'columns'
   /** True for one that sets `arrivals` of the batch, for each row; `arrivalMicros` is not asked then. */
@@ -153,8 +159,10 @@ export interface ColumnReader extends ReaderBase {
   poll(out: ColumnBatch, budget: number): number
 }
 
+/** A reader in one of three forms. */
 export type SourceReader = RecordReader | ObjectReader | ColumnReader
 
+/** A kind of source: made known with `registerSource`, chosen with `format(name)`. */
 export interface SourceConnector {
   readonly name: string
   /** Names of its options; `kafka.*` is all that begin so. Others are refused with UNKNOWN_OPTION. Without the list none is. */
@@ -170,6 +178,7 @@ export interface SourceConnector {
 /** What a committed epoch of one writer needs in order to become visible: file names, say. Plain JSON, kept in the checkpoint. */
 export type SinkToken = unknown
 
+/** What a writer is opened with. */
 export interface SinkContext {
   readonly options: ConnectorOptions
   readonly schema: StructType
@@ -196,18 +205,21 @@ interface WriterBase {
   close(): Ticket<void>
 }
 
+/** A writer that takes rows as records. */
 export interface RecordWriterSink extends WriterBase {
   readonly rows: 'records'
   /** Takes rows from `rows`, from its read position on, and releases what it took; may leave some when it is full. */
   offer(rows: RecordBuffer): void
 }
 
+/** A writer that takes rows as plain objects. */
 export interface ObjectWriterSink extends WriterBase {
   readonly rows: 'objects'
   /** False: full; the same row is offered again later. */
   offer(row: Record<string, unknown>): boolean
 }
 
+/** A writer in one of two forms. */
 export type SinkWriter = RecordWriterSink | ObjectWriterSink
 
 /** Makes an epoch visible, on the coordinator. */
@@ -221,8 +233,10 @@ export interface SinkCommitter {
   close(): Promise<void>
 }
 
+/** How often a row is in the target after failures. */
 export type Guarantee = 'exactly-once' | 'at-least-once' | 'at-most-once'
 
+/** What a sink is, once its options are known. */
 export interface SinkDescription {
   readonly home: Home
   readonly rows: 'records' | 'objects'
@@ -232,6 +246,7 @@ export interface SinkDescription {
   readonly label: string
 }
 
+/** A kind of sink: made known with `registerSink`, chosen with `format(name)`. */
 export interface SinkConnector {
   readonly name: string
   /** As a source's; those of every query are known besides. */

@@ -41,6 +41,7 @@ export const registerSource = (source: SourceConnector): void => {
   sources.set(source.name, source)
 }
 
+/** The same for a sink. */
 export const registerSink = (sink: SinkConnector): void => {
   sinks.set(sink.name, sink)
 }

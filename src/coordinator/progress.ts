@@ -33,6 +33,7 @@ export interface QueryIdle {
   readonly timestamp: string
 }
 
+/** The state of one operator in an epoch, under Spark's names. */
 export interface StateOperatorProgress {
   readonly operatorName: string
   readonly numRowsTotal: number
@@ -48,6 +49,7 @@ export interface StateOperatorProgress {
   readonly customMetrics: Readonly<Record<string, number>>
 }
 
+/** What one source read in an epoch, under Spark's names. */
 export interface SourceProgress {
   readonly description: string
   readonly startOffset: SourceOffset | null

@@ -64,6 +64,7 @@ export class ColumnBatch {
 
 export type BatchColumn = NumberColumn | LongColumn | BytesColumn
 
+/** What holds the values of a NumberColumn. */
 export type NumberArray = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
 
 /** What is a JS number: booleans are 0 or 1, dates days since 1970, timestamps micros since 1970 as a double. */

@@ -12,6 +12,7 @@ export const headersType: DataType = {
   containsNull: false,
 }
 
+/** A header of a Kafka record. */
 export interface KafkaHeader {
   readonly key: string
   readonly value: Uint8Array | null

@@ -20,6 +20,7 @@ import { compileSingle, onlyStage } from '../single-chain.ts'
 import { staticTablesOf } from '../torture/instance.ts'
 import { PreparedColumns } from './prepared-columns.ts'
 
+/** The modes that can be measured; see `mode` of BenchSpec. */
 export type BenchMode = 'realTime' | 'microBatch'
 
 /** One task over one chain of operators, between rows that are ready and an output that counts. */

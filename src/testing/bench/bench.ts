@@ -51,6 +51,7 @@ export interface BenchCost {
   readonly youngCollectionsPerMillion: number
 }
 
+/** What was measured; `benchText` prints it. */
 export interface BenchResult {
   readonly warm: BenchCost
   /** Nanos an event over the first thousand after the program was compiled: nothing is optimized yet. */

@@ -15,6 +15,7 @@ export interface Scenario {
   readonly epochs: readonly ScenarioEpoch[]
 }
 
+/** The rows of one epoch, and the mode in which it runs. */
 export interface ScenarioEpoch {
   readonly mode: EpochMode
   readonly rows: readonly UserRow[]
