@@ -84,9 +84,10 @@ export class Fetcher {
         ({ topic, partition }) => this.#cluster.leaderOf(topic, partition) === leader,
       )
       if (own.length === 0) return
-      const hungry = this.#hungry(own, turn)
+      const now = performance.now()
+      const hungry = this.#hungry(own, turn, now)
       if (hungry.length === 0) {
-        await this.#rest(own)
+        await this.#rest(own, now)
         continue
       }
       try {
@@ -116,8 +117,7 @@ export class Fetcher {
    * Those that have room. One that has nothing is always fetched: what the others hold may wait for the next epoch, and this one's end it.
    * Each comes first in turn: what is larger than a fetch's bounds comes only for the first.
    */
-  #hungry(own: readonly SourcePartition[], turn: number): SourcePartition[] {
-    const now = performance.now()
+  #hungry(own: readonly SourcePartition[], turn: number, now: number): SourcePartition[] {
     let ahead = 0
     for (const { aheadBytes } of this.#client.partitions.values()) ahead += aheadBytes
     const most = ahead < ALL_AHEAD_BYTES ? AHEAD_BYTES : 1
@@ -126,9 +126,8 @@ export class Fetcher {
     return first === 0 ? hungry : [...hungry.slice(first), ...hungry.slice(0, first)]
   }
 
-  /** Decoding ends the rest, or a pause is over. */
-  #rest(own: readonly SourcePartition[]): Promise<void> {
-    const now = performance.now()
+  /** Decoding ends the rest, or a pause is over. `now`: as it was for `#hungry`; a pause that ended since then would never end the rest. */
+  #rest(own: readonly SourcePartition[], now: number): Promise<void> {
     return own.some(({ pausedUntil }) => pausedUntil > now) ? sleep(20) : new Promise(resolve => this.#sleepers.push(resolve))
   }
 

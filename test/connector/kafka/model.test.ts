@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { BatchBuilder } from '../../../src/connector/kafka/batch-builder.ts'
 import { crc32c } from '../../../src/connector/kafka/crc32c.ts'
 import { pause, Reading, resultOf, until, Writing } from '../../support/kafka-driver.ts'
@@ -95,6 +95,21 @@ describe('leaders', () => {
     const reading = await read({ subscribe: 't', 'kafka.default.api.timeout.ms': '300' })
     expect(await reading.failure()).toMatchObject({ code: 'KAFKA_UNREACHABLE', details: { seconds: 0.3 } })
     await reading.close()
+  })
+
+  test('a pause that ends between two looks at the clock ends', async () => {
+    cluster.create('t', 1, () => 0)
+    cluster.fault = () => 6
+    const now = performance.now.bind(performance)
+    let looks = 0
+    const spy = vi.spyOn(performance, 'now').mockImplementation(() => now() + looks++ * 7)
+    try {
+      const reading = await read({ subscribe: 't', 'kafka.default.api.timeout.ms': '3000' })
+      expect(await reading.failure()).toMatchObject({ code: 'KAFKA_UNREACHABLE' })
+      await reading.close()
+    } finally {
+      spy.mockRestore()
+    }
   })
 
   test('what nobody may read is a coded error at once', async () => {
