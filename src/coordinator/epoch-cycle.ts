@@ -58,13 +58,13 @@ export class EpochCycle {
           await this.#availableNow()
           return
         case 'default':
-          if (await this.#microBatch(null, false)) break
+          if (await this.#microBatch(null, false, true)) break
           if (control.inputEnded) return
           onState('Waiting for data to arrive')
           await control.pauseUnder(trigger, POLLING_MILLIS)
           break
         case 'processingTime':
-          if (!(await this.#microBatch(null, false)) && control.inputEnded) return
+          if (!(await this.#microBatch(null, false, true)) && control.inputEnded) return
           onState('Waiting for next trigger')
           if (trigger.intervalMillis > 0) await control.pauseUntilNext(trigger.intervalMillis)
           else if (!log.hasDueWork(trigger)) await control.pauseUnder(trigger, POLLING_MILLIS)
@@ -101,8 +101,11 @@ export class EpochCycle {
     }
   }
 
-  /** Runs a micro-batch if there is something to do. `most`: read no further than that. False: there was nothing. */
-  async #microBatch(most: Positions | null, whole: boolean): Promise<boolean> {
+  /**
+   * Runs a micro-batch if there is something to do. `most`: read no further than that. `isBeforeNext`: the trigger decides what comes after
+   * it, so that real time may begin beside its commit. False: there was nothing.
+   */
+  async #microBatch(most: Positions | null, whole: boolean, isBeforeNext = false): Promise<boolean> {
     const { attempt, log, control, onEnded } = this.#parts
     const { replay } = log
     const begun = this.#begin()
@@ -113,11 +116,11 @@ export class EpochCycle {
       return false
     }
     begun.parts.latestOffset = performance.now() - begun.at
-    await this.#runEpoch('microBatch', ends, begun)
+    await this.#runEpoch('microBatch', ends, begun, isBeforeNext)
     return true
   }
 
-  async #runEpoch(mode: EpochMode, ends: Positions | null, begun = this.#begin()): Promise<void> {
+  async #runEpoch(mode: EpochMode, ends: Positions | null, begun = this.#begin(), isBeforeNext = false): Promise<void> {
     const { attempt, log, control, onState } = this.#parts
     onState(PROCESSING)
     const policy = log.policy(mode)
@@ -132,9 +135,8 @@ export class EpochCycle {
     begun.parts.addBatch = performance.now() - from
     const done = this.#commit(policy, sealed, begun)
     // Rows need not wait for a commit if real time is next: there, the next epoch always begins before the one at hand is committed.
-    const isAhead = await control.untilDoneOr(done, () => mode === 'microBatch' && control.trigger.kind === 'realTime' && !control.stopping)
-    if (!isAhead) return
-    this.#committing = { epoch: policy.epoch, done }
+    const isAhead = await control.untilDoneOr(done, () => isBeforeNext && control.trigger.kind === 'realTime' && !control.stopping)
+    if (isAhead) this.#committing = { epoch: policy.epoch, done }
   }
 
   /** Waits for the commit that real time was ahead of, if there is one. */

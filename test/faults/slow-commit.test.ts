@@ -195,3 +195,28 @@ test('there and back while it waits: the commits stay in order', async () => {
   expect(seen()).toEqual(idsTo(4))
   expect([...visible.keys()]).toEqual([...visible.keys()].sort((a, b) => a - b))
 })
+
+test.each([Trigger.availableNow(), Trigger.once()])(
+  'a query that ends by itself ($kind) waits for its commit, whatever trigger comes then',
+  async trigger => {
+    closeGate(0)
+    const stream = WalkwaySession.builder().master('inline').create().memoryStream('id INT NOT NULL')
+    stream.addData([{ id: 0 }, { id: 1 }])
+    const query = await stream
+      .toDF()
+      .writeStream.format('gated')
+      .options({ checkpointLocation: join(root, `cp${runs++}`), durability: 'process' })
+      .trigger(trigger)
+      .start()
+    await until(() => gate.waiting)
+    query.setTrigger(Trigger.realTime(10))
+    const ended = query.awaitTermination()
+    // Time in which it would go on if it did not wait.
+    for (let i = 0; i < 5; i++) await new Promise(resolve => setTimeout(resolve, 5))
+    expect(query.isActive).toBe(true)
+    gate.open()
+    await within(ended, state(query))
+    expect(query.exception).toBeNull()
+    expect([...visible]).toEqual([[0, [0, 1]]])
+  },
+)
