@@ -1,6 +1,8 @@
 import { EpochWatermark } from '../../coordinator/epoch-watermark.ts'
 import type { EpochPolicy } from '../../operator/epoch-policy.ts'
 import { analyze } from '../../plan/analyze.ts'
+import { type AnalyzedPlan, childrenOf } from '../../plan/analyzed-plan.ts'
+import { conjunctsOf } from '../../plan/conjuncts.ts'
 import { optimize } from '../../plan/optimize.ts'
 import { planPhysical } from '../../plan/physical-plan.ts'
 import { Instance, staticTablesOf } from './instance.ts'
@@ -72,4 +74,16 @@ export const runScenario = (scenario: Scenario, options: RunOptions): EpochResul
       stateRows: last.operators.reduce((sum, { rowsTotal }) => sum + rowsTotal, 0),
     }
   })
+}
+
+/** True if the optimizer has rows left out before a watermark sees them that come to it in the plan as it is. */
+export const movesWatermark = (scenario: Scenario): boolean => {
+  const { plan } = analyze(scenario.plan)
+  return conditionsBelowWatermarks(optimize(plan)) !== conditionsBelowWatermarks(plan)
+}
+
+const conditionsBelowWatermarks = (plan: AnalyzedPlan, isBelow = false): number => {
+  const own = plan.kind === 'filter' && isBelow ? conjunctsOf(plan.condition).length : 0
+  const below = isBelow || plan.kind === 'watermark'
+  return childrenOf(plan).reduce((sum, child) => sum + conditionsBelowWatermarks(child, below), own)
 }
