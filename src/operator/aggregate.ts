@@ -165,7 +165,7 @@ export class Aggregate implements GroupOperator {
     if (this.isTransient) return this.#emitEpoch(budget)
     if (policy.mode === 'batch' || this.#outputMode === 'complete') return this.#emitAll(budget)
     if (policy.mode === 'realTime') return true
-    if (this.#outputMode === 'update' && !this.#emitDirty(budget)) return false
+    if (this.#outputMode === 'update' && !this.#emitChanges(budget)) return false
     if (!this.#evict(policy.evictMillis, budget)) return false
     this.#cursor = 0
     return true
@@ -193,6 +193,11 @@ export class Aggregate implements GroupOperator {
     if (!this.#emitDirty(budget) || !this.#sweep.step(this.store, budget)) return false
     this.#cursor = 0
     return true
+  }
+
+  /** A total without keys comes with every micro-batch, changed or not, as in Spark: it is one row over no rows as well. */
+  #emitChanges(budget: number): boolean {
+    return this.#spec.keys.length === 0 && this.store.dirtyCount === 0 ? this.#emitAll(budget) : this.#emitDirty(budget)
   }
 
   #emitDirty(budget: number): boolean {

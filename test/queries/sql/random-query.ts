@@ -231,7 +231,7 @@ export const randomQuery = (random: SeededRandom): Query => {
   const outputMode = joined
     ? 'append'
     : random.pick(windowed ? (['append', 'append', 'update', 'complete'] as const) : (['update', 'complete'] as const))
-  // In update mode totals come when there are rows; over no rows at all they are one row elsewhere.
+  // In real time totals come with rows; over no rows at all they are one row elsewhere.
   const totals = make.aggregate(part, window, null, window === null && outputMode === 'update' ? 1 : 0)
   if (outputMode === 'update') {
     const { keys } = totals.relation as Extract<Relation, { kind: 'aggregate' }>
