@@ -1,3 +1,4 @@
+import { reasonOf } from '../base/errors.ts'
 import type { QueryIdle, QueryProgress } from '../coordinator/progress.ts'
 import type { StreamingQuery } from './streaming-query.ts'
 import { withinMillis } from './within-millis.ts'
@@ -114,7 +115,7 @@ export class StreamingQueryManager {
 }
 
 const warn = (error: unknown): void => {
-  process.emitWarning(`A StreamingQueryListener threw: ${error instanceof Error ? error.message : String(error)}`, {
+  process.emitWarning(`A StreamingQueryListener threw: ${reasonOf(error)}`, {
     code: 'WALKWAY_LISTENER',
     detail: error instanceof Error ? error.stack : undefined,
   })

@@ -291,6 +291,9 @@ const render = (message: string, details: ErrorDetails): string =>
 export const asEngineError = (error: unknown): EngineError =>
   error instanceof EngineError ? error : new EngineError('INTERNAL', { reason: String(error) }, error)
 
+/** What was thrown, in words. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 export const errorToWire = (error: unknown): ErrorWire => {
   const known = asEngineError(error)
   const { cause } = known

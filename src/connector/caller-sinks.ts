@@ -1,4 +1,4 @@
-import { EngineError } from '../base/errors.ts'
+import { EngineError, reasonOf } from '../base/errors.ts'
 import type { StructType } from '../record/data-type.ts'
 import type { ConnectorOptions, ObjectWriterSink, SinkConnector, SinkDescription, SinkToken } from './connector.ts'
 import { Ticket } from './connector.ts'
@@ -66,8 +66,7 @@ abstract class CallerWriter extends PromptSink implements ObjectWriterSink {
   }
 }
 
-const failed = (error: unknown): EngineError =>
-  new EngineError('FOREACH_FAILED', { reason: error instanceof Error ? error.message : String(error) }, error)
+const failed = (error: unknown): EngineError => new EngineError('FOREACH_FAILED', { reason: reasonOf(error) }, error)
 
 /** Nobody would wait for it, and its error would reach nobody. */
 const refusePromise = (result: unknown): void => {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, stat } from 'node:fs/promises'
 import { dirname, join, parse, resolve, sep } from 'node:path'
 import { CheckedLines } from '../base/checked-text.ts'
-import { EngineError } from '../base/errors.ts'
+import { EngineError, reasonOf } from '../base/errors.ts'
 import { syncFolder, writeAll } from './durable-file.ts'
 import { committedFiles, LOG } from './file-log.ts'
 
@@ -89,7 +89,7 @@ export class FileList {
       }
       if (isNew) await syncFolder(dirname(path))
     } catch (error) {
-      throw new EngineError('CHECKPOINT_FAILED', { path, reason: error instanceof Error ? error.message : String(error) }, error)
+      throw new EngineError('CHECKPOINT_FAILED', { path, reason: reasonOf(error) }, error)
     }
   }
 

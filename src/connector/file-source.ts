@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
-import { EngineError } from '../base/errors.ts'
+import { EngineError, reasonOf } from '../base/errors.ts'
 import { jsonRowDecoder } from '../expression/json-rows.ts'
-import { type DataType, field, type StructType, stringType, structType } from '../record/data-type.ts'
+import { allNullable, field, type StructType, stringType, structType } from '../record/data-type.ts'
 import type { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
 import { RowWriter } from '../record/row-writer.ts'
@@ -260,13 +260,7 @@ class FileReader implements RecordReader {
 }
 
 const unreadable = (path: string, error: unknown): EngineError =>
-  new EngineError('FILE_UNREADABLE', { path, reason: error instanceof Error ? error.message : String(error) }, error)
-
-const nullable = (type: DataType): DataType =>
-  type.kind === 'struct' ? structType(type.fields.map(f => field(f.name, nullable(f.type), true))) : type
-
-/** What is read from text may always be missing. */
-const allNullable = (schema: StructType): StructType => structType(schema.fields.map(f => field(f.name, nullable(f.type), true)))
+  new EngineError('FILE_UNREADABLE', { path, reason: reasonOf(error) }, error)
 
 const describeFiles = async (format: string, options: ConnectorOptions, schema: StructType | null, streaming: boolean) => {
   const path = requiredOption(options, 'path', format)

@@ -1,5 +1,5 @@
 import { emptyArray } from '../base/empty-array.ts'
-import { EngineError } from '../base/errors.ts'
+import { EngineError, reasonOf } from '../base/errors.ts'
 import type { ObjectReader, SourceOffset } from './connector.ts'
 import { Ticket } from './connector.ts'
 
@@ -167,5 +167,4 @@ export class QueueReader implements ObjectReader {
   }
 }
 
-const failed = (source: string, error: unknown): EngineError =>
-  new EngineError('SOURCE_FAILED', { source, reason: error instanceof Error ? error.message : String(error) }, error)
+const failed = (source: string, error: unknown): EngineError => new EngineError('SOURCE_FAILED', { source, reason: reasonOf(error) }, error)

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { sealText, unsealText } from '../base/checked-text.ts'
-import { EngineError } from '../base/errors.ts'
+import { EngineError, reasonOf } from '../base/errors.ts'
 import type { SinkToken, SourceOffset } from '../connector/connector.ts'
 import { type Durability, type TextFile, writeAtomically } from '../connector/durable-file.ts'
 import type { WatermarkPolicy } from '../runtime/watermark-merge.ts'
@@ -203,7 +203,7 @@ const writing = async <T>(path: string, what: () => Promise<T>): Promise<T> => {
     return await what()
   } catch (error) {
     if (error instanceof EngineError) throw error
-    throw new EngineError('CHECKPOINT_FAILED', { path, reason: error instanceof Error ? error.message : String(error) }, error)
+    throw new EngineError('CHECKPOINT_FAILED', { path, reason: reasonOf(error) }, error)
   }
 }
 

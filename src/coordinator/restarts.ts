@@ -22,5 +22,3 @@ export class Restarts {
     return Math.min(longestMillis, firstMillis * 2 ** (count - 1))
   }
 }
-
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

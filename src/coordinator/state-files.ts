@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EngineError } from '../base/errors.ts'
+import { EngineError, reasonOf } from '../base/errors.ts'
 import { type TextFile, writeAll } from '../connector/durable-file.ts'
 import type { PlacedFile } from '../state/merge-state.ts'
 import { STATE_HEADER_BYTES, STATE_TRAILER_BYTES, type StateFile, stateHeader, stateTrailer, updateCrc } from '../state/state-file.ts'
@@ -76,11 +76,7 @@ export class StateFiles implements StateWriter {
     for (const result of results) {
       if (result.status === 'fulfilled') continue
       const { reason } = result as { reason: unknown }
-      throw new EngineError(
-        'CHECKPOINT_FAILED',
-        { path: this.#folder, reason: reason instanceof Error ? reason.message : String(reason) },
-        reason,
-      )
+      throw new EngineError('CHECKPOINT_FAILED', { path: this.#folder, reason: reasonOf(reason) }, reason)
     }
     return own.map(([, file]) => ({
       operatorId: file.operatorId,

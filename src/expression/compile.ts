@@ -8,6 +8,7 @@ import { compileFromJson } from './json-code.ts'
 import { compileToJson } from './json-encode.ts'
 import { zeroLong } from './long-words.ts'
 import { mayFail } from './may-fail.ts'
+import { eitherNull } from './null-safe.ts'
 import { scalarCodes } from './scalar-code.ts'
 import { compileUdf } from './user-function-code.ts'
 import type { RowAccessor, Value } from './value.ts'
@@ -41,7 +42,7 @@ const compileNode = (cg: CodeBuilder, expression: Bound, row: RowAccessor, conte
       const child = compile(expression.child)
       if (child.form !== 'struct') throw new Error('a field of no struct')
       const value = child.fields[expression.index]
-      return { ...value, isNull: either(child.isNull, value.isNull) }
+      return { ...value, isNull: eitherNull(child.isNull, value.isNull) }
     }
     case 'struct':
       return { form: 'struct', type: expression.type, isNull: 'false', fields: expression.fields.map(compile) }
@@ -74,9 +75,6 @@ export const compilePredicate = (cg: CodeBuilder, expression: Bound, row: RowAcc
   const value = compileExpression(cg, expression, row, context)
   return value.isNull === 'false' ? scalarCode(value) : `(!${value.isNull} && ${scalarCode(value)})`
 }
-
-export const either = (left: string, right: string): string =>
-  left === 'false' ? right : right === 'false' ? left : left === right ? left : `(${left} || ${right})`
 
 const literal = (cg: CodeBuilder, { value, type }: Extract<Bound, { kind: 'literal' }>): Value => {
   if (value === null) return nullValue(cg, type)
@@ -286,7 +284,7 @@ const compileInTurn = (cg: CodeBuilder, args: readonly Bound[], compile: (e: Bou
       cg.close()
       value = target.value()
     }
-    isNull = either(isNull, value.isNull)
+    isNull = eitherNull(isNull, value.isNull)
     return value
   })
 }

@@ -8,7 +8,7 @@ import { slotValue } from './json-code.ts'
 import { emitJsonObject } from './json-encode.ts'
 import { ABSENT, JsonScanner, MALFORMED, PARTIAL } from './json-scanner.ts'
 import type { JsonWriter } from './json-writer.ts'
-import { recordAccessor } from './record-accessor.ts'
+import { recordAccessor, VIEW_NAMES } from './record-accessor.ts'
 import { emitRecord } from './record-emitter.ts'
 import type { Value } from './value.ts'
 
@@ -68,8 +68,7 @@ const fixedValue = (cg: CodeBuilder, text: string | null, type: DataType): Value
 export const jsonRowEncoder = (schema: StructType, writer: JsonWriter): ((views: Views, p: number) => void) => {
   const cg = new CodeBuilder()
   cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
-  const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
-  const row = recordAccessor(cg, RowLayout.of(schema), names, 'p')
+  const row = recordAccessor(cg, RowLayout.of(schema), VIEW_NAMES, 'p')
   const values = schema.fields.map((_, i) => row.column(i))
   const w = cg.constant(writer, 'w')
   emitJsonObject(cg, w, schema, values)

@@ -2,7 +2,8 @@ import type { DataType } from '../record/data-type.ts'
 import { copyBytes, copyWords, encodeUtf8 } from '../record/strings.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { scalarCode } from './convert.ts'
-import { isBytes, type KeyColumn, type KeyLayout, type KeyLeaf, type KeyShape, layoutKey } from './key-layout.ts'
+import { isBytes, type KeyColumn, type KeyLayout, type KeyLeaf, layoutKey } from './key-layout.ts'
+import { type LeafValue, leafValues } from './leaf-values.ts'
 import type { Value } from './value.ts'
 
 /** Up to here a loop is faster than a call into the platform. */
@@ -196,8 +197,7 @@ export const emitKeyWords = (cg: CodeBuilder, values: readonly Value[], columns:
   const layout = layoutKey(columns)
   const scratch = new KeyScratch(layout.fixedBytes + SHORT_TEXT)
   const k = cg.constant(scratch, 'key')
-  const leaves: LeafValue[] = []
-  for (const [i, shape] of layout.columns.entries()) flatten(shape, values[i], 'false', leaves)
+  const leaves = leafValues(layout.columns, values)
   const strings = leaves.filter(({ leaf }) => isBytes(leaf.type))
   const place = { views: k, buffer: `${k}.u8` }
   const only = isSearched && leaves.length === 1 ? leaves[0].value : null
@@ -281,8 +281,6 @@ const appendCode = (k: string, value: Value, end: string): string => {
     : `${k}.appendWords(${value.buffer}, ${value.words}, ${value.offset}, ${value.length}, ${end})`
 }
 
-type LeafValue = { readonly leaf: KeyLeaf; readonly value: Value }
-
 /** A word that need not be written and read back. `follows`: from another word. */
 interface DirectWord {
   readonly code: string
@@ -290,7 +288,7 @@ interface DirectWord {
 }
 
 /** By their place, the words of nulls, integers and booleans. The others are made by writing what they are part of. */
-const wordsOf = (leaves: readonly LeafValue[], { nullWords }: KeyLayout): (DirectWord | undefined)[] => {
+const wordsOf = (leaves: readonly LeafValue<KeyLeaf>[], { nullWords }: KeyLayout): (DirectWord | undefined)[] => {
   const words: (DirectWord | undefined)[] = []
   for (let word = 0; word < nullWords; word++) {
     const code = nullBits(leaves, word)
@@ -311,7 +309,7 @@ const directCode = ({ kind }: DataType, value: Value): string | null => {
   return kind === 'byte' || kind === 'short' || kind === 'integer' || kind === 'date' ? scalarCode(value) : null
 }
 
-const nullBits = (leaves: readonly LeafValue[], word: number): string =>
+const nullBits = (leaves: readonly LeafValue<KeyLeaf>[], word: number): string =>
   leaves
     .filter(({ leaf, value }) => leaf.bit >> 5 === word && value.isNull !== 'false')
     .map(({ leaf, value }) => `(${value.isNull} ? ${1 << (leaf.bit & 31)} : 0)`)
@@ -366,21 +364,4 @@ const emitSlot = (
         `if (${code} === ${code}) ${f64}[${at >> 3}] = ${code}${plusZero}; else { ${i32}[${at >> 2}] = 0; ${i32}[${(at >> 2) + 1}] = 0x7ff80000 }`,
       )
   }
-}
-
-const flatten = (shape: KeyShape, value: Value, outerNull: string, leaves: LeafValue[]): void => {
-  const isNull =
-    outerNull === 'false' || outerNull === value.isNull
-      ? value.isNull
-      : value.isNull === 'false'
-        ? outerNull
-        : `(${outerNull} || ${value.isNull})`
-  if (shape.kind === 'leaf') {
-    leaves.push({ leaf: shape.leaf, value: { ...value, isNull } })
-    return
-  }
-  if (value.form !== 'struct') throw new Error(`a ${value.form} for a struct key`)
-  if (shape.presence !== null)
-    leaves.push({ leaf: shape.presence, value: { form: 'scalar', type: shape.presence.type, isNull, code: 'true' } })
-  for (const [i, field] of shape.fields.entries()) flatten(field, value.fields[i], isNull, leaves)
 }

@@ -10,6 +10,10 @@ export const anyNull = (args: readonly Value[]): string => {
   return nulls.length === 0 ? 'false' : nulls.length === 1 ? nulls[0] : `(${nulls.join(' || ')})`
 }
 
+/** The same of two such expressions. */
+export const eitherNull = (left: string, right: string): string =>
+  left === 'false' || left === right ? right : right === 'false' ? left : `(${left} || ${right})`
+
 /** A scalar result that is null if an argument is, and is computed only if none is: `code` may throw. */
 export const scalarUnlessNull = (cg: CodeBuilder, type: DataType, args: readonly Value[], code: string): Value => {
   const nulls = anyNull(args)

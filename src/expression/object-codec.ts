@@ -5,7 +5,7 @@ import { RowLayout } from '../record/row-layout.ts'
 import { CodeBuilder } from './code-builder.ts'
 import { objectAccessor } from './object-accessor.ts'
 import { emitObject } from './object-emitter.ts'
-import { recordAccessor } from './record-accessor.ts'
+import { recordAccessor, VIEW_NAMES } from './record-accessor.ts'
 import { emitRecord } from './record-emitter.ts'
 
 /** A row as the user sees it; see `user-value.ts` for how each type looks. */
@@ -27,8 +27,7 @@ export const objectToRecord = (layout: RowLayout): ((row: UserRow, buffer: Recor
 export const recordToObject = (layout: RowLayout): ((views: Views, p: number) => UserRow) => {
   const cg = new CodeBuilder()
   cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
-  const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
-  const row = recordAccessor(cg, layout, names, 'p')
+  const row = recordAccessor(cg, layout, VIEW_NAMES, 'p')
   cg.line(`return ${emitObject(cg, layout.schema, row)}`)
   return cg.build('readObject', ['views', 'p']).call as (views: Views, p: number) => UserRow
 }

@@ -15,6 +15,9 @@ export interface ViewNames {
   readonly i64: string
 }
 
+/** Views in locals of their own names. */
+export const VIEW_NAMES: ViewNames = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
+
 /** Reads the columns of a record in place. `p` names the payload's byte offset. */
 export const recordAccessor = (cg: CodeBuilder, layout: RowLayout, views: ViewNames, p: string): RowAccessor => {
   const vtable = cg.fresh('vt')

@@ -1,17 +1,15 @@
 import type { DataType } from '../record/data-type.ts'
-import { type ColumnShape, isVariable, type Leaf, type RowLayout } from '../record/row-layout.ts'
+import { isVariable, type Leaf, type RowLayout } from '../record/row-layout.ts'
 import { copyToWords, copyWords, encodeAscii, encodeUtf8, utf8Length } from '../record/strings.ts'
 import { refuseNull } from '../record/user-value.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import { type BytesValue, scalarCode } from './convert.ts'
+import { type LeafValue, leafValues } from './leaf-values.ts'
 import type { Value } from './value.ts'
 
 const NULL_TESTS_MOST = 32
 
-export interface LeafValue {
-  readonly leaf: Leaf
-  readonly value: Value
-}
+type RowLeaf = LeafValue<Leaf>
 
 /** A string or binary of the row: where it begins in the record, and how long it is. */
 interface Variable {
@@ -75,14 +73,14 @@ export const emitRecord = (cg: CodeBuilder, layout: RowLayout, values: readonly 
 }
 
 /** Readers of a non-nullable column never test it, so a null must not get that far. */
-export const checkNulls = (cg: CodeBuilder, leaves: readonly LeafValue[]): void => {
+export const checkNulls = (cg: CodeBuilder, leaves: readonly RowLeaf[]): void => {
   for (const { leaf, value } of leaves) {
     if (leaf.nullable || value.isNull === 'false') continue
     cg.line(`if (${value.isNull}) ${cg.constant(refuseNull)}(${JSON.stringify(leaf.path.join('.'))})`)
   }
 }
 
-const variableOf = (cg: CodeBuilder, { leaf, value }: LeafValue): Variable[] => {
+const variableOf = (cg: CodeBuilder, { leaf, value }: RowLeaf): Variable[] => {
   if (!isVariable(leaf.type)) return []
   if (value.form === 'text') return [{ leaf, value, start: cg.fresh('at'), length: cg.fresh('len') }]
   if (value.form === 'bytes') return [{ leaf, value, start: cg.fresh('at'), length: value.length }]
@@ -146,7 +144,7 @@ interface StoreViews {
 }
 
 /** The views that the row needs, read after the claim, which may have replaced them. */
-const loadViews = (cg: CodeBuilder, leaves: readonly LeafValue[], out: string): StoreViews => {
+const loadViews = (cg: CodeBuilder, leaves: readonly RowLeaf[], out: string): StoreViews => {
   const used = new Set(leaves.map(({ leaf }) => leaf.type.kind))
   const load = (view: string, needed: boolean): string => {
     const name = cg.fresh(`w${view}`)
@@ -167,27 +165,7 @@ const writeVtable = (i32: Int32Array, at: number, vtable: Int32Array): void => {
 }
 
 /** The leaves of a row with their values. */
-export const leavesOfRow = (layout: RowLayout, values: readonly Value[]): readonly LeafValue[] => {
-  const leaves: LeafValue[] = []
-  for (const [ordinal, shape] of layout.columns.entries()) flatten(shape, values[ordinal], 'false', leaves)
-  return leaves
-}
-
-/** Pairs each leaf of a column with its value. A field of a null struct is null. */
-const flatten = (shape: ColumnShape, value: Value, outerNull: string, leaves: LeafValue[]): void => {
-  const isNull = either(outerNull, value.isNull)
-  if (shape.kind === 'leaf') {
-    leaves.push({ leaf: shape.leaf, value: { ...value, isNull } })
-    return
-  }
-  if (value.form !== 'struct') throw new Error(`a ${value.form} for a struct column`)
-  if (shape.presence !== null)
-    leaves.push({ leaf: shape.presence, value: { form: 'scalar', type: shape.presence.type, isNull, code: 'true' } })
-  for (const [i, fieldShape] of shape.fields.entries()) flatten(fieldShape, value.fields[i], isNull, leaves)
-}
-
-const either = (left: string, right: string): string =>
-  left === 'false' || left === right ? right : right === 'false' ? left : `(${left} || ${right})`
+export const leavesOfRow = (layout: RowLayout, values: readonly Value[]): readonly RowLeaf[] => leafValues(layout.columns, values)
 
 const store = (type: DataType, code: string, at: string, views: StoreViews & { readonly u8: string }): string => {
   switch (type.kind) {

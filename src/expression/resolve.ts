@@ -1,6 +1,15 @@
 import { EngineError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
-import { booleanType, type DataType, type StructType, stringType, timestampType, typeName, windowType } from '../record/data-type.ts'
+import {
+  allNullable,
+  booleanType,
+  type DataType,
+  type StructType,
+  stringType,
+  timestampType,
+  typeName,
+  windowType,
+} from '../record/data-type.ts'
 import { aggregateType } from './aggregates.ts'
 import { canCast } from './cast-rules.ts'
 import type { Bound, BoundAggregate, Expression } from './expression.ts'
@@ -63,7 +72,8 @@ export const resolveExpression = (expression: Expression, schema: StructType): B
     case 'fromJson': {
       readFromJsonOptions(expression.options)
       const child = castTo(resolve(expression.child), stringType)
-      return { kind: 'fromJson', child, type: allNullable(expression.schema), nullable: true, options: expression.options }
+      const { schema: given, options } = expression
+      return { kind: 'fromJson', child, type: given.kind === 'struct' ? allNullable(given) : given, nullable: true, options }
     }
     case 'toJson': {
       readToJsonOptions(expression.options)
@@ -284,9 +294,3 @@ const lookUp = (name: string, schema: StructType): Bound | null => {
   const f = schema.fields[found]
   return { kind: 'input', ordinal: found, name: f.name, type: f.type, nullable: f.nullable }
 }
-
-/** What is parsed from text may always be missing. */
-const allNullable = (type: DataType): DataType =>
-  type.kind === 'struct'
-    ? { kind: 'struct', fields: type.fields.map(f => ({ name: f.name, type: allNullable(f.type), nullable: true })) }
-    : type

@@ -1,3 +1,5 @@
+import { daysOf } from '../record/user-time.ts'
+
 /** Spark's text forms of values, and back. Used off the hot path: casts to and from strings, JSON. */
 
 const DAY = 86_400_000_000
@@ -57,19 +59,6 @@ const civil = (days: number): [number, number, number] => {
   const mp = Math.floor((5 * doy + 2) / 153)
   const month = mp < 10 ? mp + 3 : mp - 9
   return [yoe + era * 400 + (month <= 2 ? 1 : 0), month, doy - Math.floor((153 * mp + 2) / 5) + 1]
-}
-
-/** Days since 1970 of a date; NaN if there is no such day. */
-export const daysOf = (year: number, month: number, day: number): number => {
-  if (month < 1 || month > 12 || day < 1 || day > 31) return Number.NaN
-  const y = month <= 2 ? year - 1 : year
-  const era = Math.floor(y / 400)
-  const yoe = y - era * 400
-  const doy = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  const doe = yoe * 365 + Math.floor(yoe / 4) - Math.floor(yoe / 100) + doy
-  const days = era * 146097 + doe - 719468
-  const back = civil(days)
-  return back[1] === month && back[2] === day ? days : Number.NaN
 }
 
 const yearText = (year: number): string =>

@@ -1,4 +1,4 @@
-import { EngineError } from '../base/errors.ts'
+import { EngineError, reasonOf } from '../base/errors.ts'
 import { type DataType, typeName } from '../record/data-type.ts'
 import type { CodeBuilder } from './code-builder.ts'
 import type { Bound } from './expression.ts'
@@ -15,7 +15,7 @@ export const compileUdf = (cg: CodeBuilder, node: Extract<Bound, { kind: 'udf' }
     try {
       return fn(...values)
     } catch (error) {
-      throw new EngineError('UDF_FAILED', { name, reason: error instanceof Error ? error.message : String(error) }, error)
+      throw new EngineError('UDF_FAILED', { name, reason: reasonOf(error) }, error)
     }
   }
   const result = cg.fresh('result')

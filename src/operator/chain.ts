@@ -2,7 +2,7 @@ import { cachedAccessor } from '../expression/cached-accessor.ts'
 import { CodeBuilder } from '../expression/code-builder.ts'
 import { columnAccessor } from '../expression/column-accessor.ts'
 import { objectAccessor } from '../expression/object-accessor.ts'
-import { recordAccessor } from '../expression/record-accessor.ts'
+import { recordAccessor, VIEW_NAMES } from '../expression/record-accessor.ts'
 import type { RowAccessor } from '../expression/value.ts'
 import { upstreamOf } from '../plan/physical-plan.ts'
 import { type BurstLocals, emitBurstLocals } from './aggregate.ts'
@@ -120,8 +120,7 @@ const compileHead = (spec: ChainSpec, operators: readonly MaybeOperator[]) => {
   cg.open(`while (n < budget && !${state}.outputFull && (p = input.next()) >= 0) {`)
   cg.line('n++')
   arrives('f64[(p >> 3) - 1]')
-  const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
-  emitAfter(c, spec, operators, locals, -1, recordAccessor(cg, spec.input.layout, names, 'p'), 'continue')
+  emitAfter(c, spec, operators, locals, -1, recordAccessor(cg, spec.input.layout, VIEW_NAMES, 'p'), 'continue')
   cg.close()
   cg.line(`${c.registers}[${ROWS_IN}] += n`)
   cg.line('return n')

@@ -3,7 +3,7 @@ import { CodeBuilder } from '../expression/code-builder.ts'
 import { compileExpression } from '../expression/compile.ts'
 import type { Bound } from '../expression/expression.ts'
 import { emitKey } from '../expression/key-emitter.ts'
-import { recordAccessor } from '../expression/record-accessor.ts'
+import { recordAccessor, VIEW_NAMES } from '../expression/record-accessor.ts'
 import type { StructType } from '../record/data-type.ts'
 import { RecordBuffer } from '../record/record-buffer.ts'
 import { RowLayout } from '../record/row-layout.ts'
@@ -41,8 +41,7 @@ export class StaticTable {
     const { u8, i16, u16, i32, f32, f64, i64 } = this.rows
     cg.line(`const views = ${cg.constant({ u8, i16, u16, i32, f32, f64, i64 })}`)
     cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
-    const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
-    const row = recordAccessor(cg, this.layout, names, 'p')
+    const row = recordAccessor(cg, this.layout, VIEW_NAMES, 'p')
     const values = keys.map(key => compileExpression(cg, key, row, { nowMicros: '0', random: () => 'null' }))
     for (const value of values) if (value.isNull !== 'false') cg.line(`if (${value.isNull}) return`)
     const key = emitKey(

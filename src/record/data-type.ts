@@ -45,6 +45,10 @@ export const structType = (fields: readonly Field[]): StructType => ({ kind: 'st
 
 export const field = (name: string, type: DataType, nullable = true): Field => ({ name, type, nullable })
 
+/** The same fields, each nullable at every depth: what is read from text may always be missing. */
+export const allNullable = ({ fields }: StructType): StructType =>
+  structType(fields.map(f => field(f.name, f.type.kind === 'struct' ? allNullable(f.type) : f.type)))
+
 /** The type of a column made by `window(…)`. */
 export const windowType: StructType = structType([field('start', timestampType), field('end', timestampType)])
 

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { RingReader } from 'native-free-buffers'
-import { EngineError, type ErrorWire, errorToWire } from '../base/errors.ts'
+import { EngineError, type ErrorWire, errorToWire, reasonOf } from '../base/errors.ts'
 import { type TextFile, writeAtomicallySync } from '../connector/durable-file.ts'
 import { mergeToFile } from '../state/merge-file.ts'
 import type { PlacedFile } from '../state/merge-state.ts'
@@ -178,4 +178,4 @@ export class Persister {
 }
 
 const failedWrite = (path: string, cause: unknown): ErrorWire =>
-  errorToWire(new EngineError('CHECKPOINT_FAILED', { path, reason: cause instanceof Error ? cause.message : String(cause) }, cause))
+  errorToWire(new EngineError('CHECKPOINT_FAILED', { path, reason: reasonOf(cause) }, cause))

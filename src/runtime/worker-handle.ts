@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
 import type { Doorbell } from 'native-free-buffers'
 import { Piscina } from 'piscina'
-import { EngineError } from '../base/errors.ts'
+import { EngineError, reasonOf } from '../base/errors.ts'
 import { hasLoaded, markLoaded, newLoad } from '../base/thread-load.ts'
 import { workerArguments } from '../base/worker-arguments.ts'
 import { bellOf } from './bells.ts'
@@ -140,4 +140,4 @@ export class WorkerPool {
 }
 
 const died = (host: number | string, error: unknown): EngineError =>
-  new EngineError('WORKER_DIED', { host, reason: error instanceof Error ? error.message : String(error) }, error)
+  new EngineError('WORKER_DIED', { host, reason: reasonOf(error) }, error)

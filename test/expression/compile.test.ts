@@ -6,7 +6,7 @@ import { objectAccessor } from '../../src/expression/object-accessor.ts'
 import { objectWriter } from '../../src/expression/object-codec.ts'
 import { userValue } from '../../src/expression/object-emitter.ts'
 import { parseSchema, parseType } from '../../src/expression/parse-type.ts'
-import { recordAccessor } from '../../src/expression/record-accessor.ts'
+import { recordAccessor, VIEW_NAMES } from '../../src/expression/record-accessor.ts'
 import { resolveExpression } from '../../src/expression/resolve.ts'
 import { RecordBuffer } from '../../src/record/record-buffer.ts'
 import { RowLayout } from '../../src/record/row-layout.ts'
@@ -28,8 +28,7 @@ const evaluate = (ddl: string, row: Record<string, unknown>, expression: Express
   objectWriter(schema)(row, buffer)
   const records = new CodeBuilder()
   records.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
-  const names = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
-  const second = compileExpression(records, bound, recordAccessor(records, RowLayout.of(schema), names, 'p'), context)
+  const second = compileExpression(records, bound, recordAccessor(records, RowLayout.of(schema), VIEW_NAMES, 'p'), context)
   records.line(`return ${userValue(records, second)}`)
   const fromRecord = (records.build('f', ['views', 'p']).call as (views: unknown, p: number) => unknown)(buffer, buffer.next())
   expect(fromRecord).toEqual(fromObject)

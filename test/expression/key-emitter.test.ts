@@ -5,7 +5,7 @@ import { emitKey, hashWords } from '../../src/expression/key-emitter.ts'
 import { objectAccessor } from '../../src/expression/object-accessor.ts'
 import { objectToRecord } from '../../src/expression/object-codec.ts'
 import { emitObject } from '../../src/expression/object-emitter.ts'
-import { recordAccessor } from '../../src/expression/record-accessor.ts'
+import { recordAccessor, VIEW_NAMES } from '../../src/expression/record-accessor.ts'
 import type { RowAccessor } from '../../src/expression/value.ts'
 import { type DataType, field, type StructType, structType } from '../../src/record/data-type.ts'
 import { RecordBuffer } from '../../src/record/record-buffer.ts'
@@ -38,7 +38,7 @@ const keyOfRecord = (schema: StructType): ((row: Row) => Key) => {
   const write = objectToRecord(layout)
   const cg = new CodeBuilder()
   cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
-  emit(cg, schema, recordAccessor(cg, layout, { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }, 'p'))
+  emit(cg, schema, recordAccessor(cg, layout, VIEW_NAMES, 'p'))
   const key = cg.build('key', ['views', 'p']).call as (views: RecordBuffer, p: number) => Key
   return row => {
     const buffer = new RecordBuffer(layout, 64)

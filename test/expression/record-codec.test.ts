@@ -6,7 +6,7 @@ import { columnsToObject, objectToColumns } from '../../src/expression/column-co
 import { objectAccessor } from '../../src/expression/object-accessor.ts'
 import { objectToRecord, recordToObject } from '../../src/expression/object-codec.ts'
 import { emitObject } from '../../src/expression/object-emitter.ts'
-import { recordAccessor } from '../../src/expression/record-accessor.ts'
+import { recordAccessor, VIEW_NAMES } from '../../src/expression/record-accessor.ts'
 import { emitRecord } from '../../src/expression/record-emitter.ts'
 import { valuesAccessor } from '../../src/expression/values-accessor.ts'
 import { ColumnBatch } from '../../src/record/column-batch.ts'
@@ -15,8 +15,6 @@ import { RecordBuffer } from '../../src/record/record-buffer.ts'
 import { RowLayout } from '../../src/record/row-layout.ts'
 import { seededRandom, seeds } from '../support/random.ts'
 import { columnTypes, type Row, randomRow, randomSchema } from '../support/random-rows.ts'
-
-const NAMES = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
 
 interface Out {
   claim(bytes: number): number
@@ -27,7 +25,7 @@ interface Out {
 const recordToRecord = (layout: RowLayout): ((views: unknown, p: number, out: Out) => void) => {
   const cg = new CodeBuilder()
   cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
-  const row = recordAccessor(cg, layout, NAMES, 'p')
+  const row = recordAccessor(cg, layout, VIEW_NAMES, 'p')
   const values = valuesAccessor(layout.schema.fields.map((_, i) => row.column(i)))
   emitRecord(
     cg,
@@ -136,7 +134,7 @@ describe('records', () => {
     const row = recordAccessor(
       cg,
       RowLayout.of(structType([field('n', { kind: 'integer' }, false), field('m', { kind: 'integer' }, false)])),
-      NAMES,
+      VIEW_NAMES,
       'p',
     )
     const first = row.column(0)
@@ -151,7 +149,7 @@ describe('records', () => {
   test('a column that is never null is never tested', () => {
     const source = (nullable: boolean): string => {
       const cg = new CodeBuilder()
-      recordAccessor(cg, RowLayout.of(structType([field('n', { kind: 'integer' }, nullable)])), NAMES, 'p').column(0)
+      recordAccessor(cg, RowLayout.of(structType([field('n', { kind: 'integer' }, nullable)])), VIEW_NAMES, 'p').column(0)
       return cg.body()
     }
     expect(source(true)).toContain('u16')
@@ -160,7 +158,7 @@ describe('records', () => {
 
   test('a null on its way into a column that is never null stops there', () => {
     const cg = new CodeBuilder()
-    const row = recordAccessor(cg, RowLayout.of(structType([field('n', { kind: 'integer' })])), NAMES, 'p')
+    const row = recordAccessor(cg, RowLayout.of(structType([field('n', { kind: 'integer' })])), VIEW_NAMES, 'p')
     const target = RowLayout.of(structType([field('n', { kind: 'integer' }, false)]))
     cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
     emitRecord(cg, target, [{ ...row.column(0), isNull: 'true' }], 'out')

@@ -1,4 +1,4 @@
-import { EngineError } from '../../base/errors.ts'
+import { EngineError, reasonOf } from '../../base/errors.ts'
 import type { KafkaCluster } from './cluster.ts'
 import type { KafkaSourceOptions } from './kafka-options.ts'
 import { isPassing } from './kafkajs.ts'
@@ -188,7 +188,7 @@ export class Fetcher {
     const now = performance.now()
     const { patienceMillis, brokers } = this.#options
     if (since > 0 && now - since > patienceMillis) {
-      const text = reason instanceof Error ? reason.message : String(reason)
+      const text = reasonOf(reason)
       throw new EngineError('KAFKA_UNREACHABLE', { brokers: brokers.join(', '), seconds: patienceMillis / 1000, reason: text }, reason)
     }
     return since > 0 ? since : now

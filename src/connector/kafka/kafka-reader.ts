@@ -1,4 +1,4 @@
-import { EngineError } from '../../base/errors.ts'
+import { EngineError, reasonOf } from '../../base/errors.ts'
 import type { RecordBuffer } from '../../record/record-buffer.ts'
 import type { RecordReader, SourceContext, SourceOffset, Ticket } from '../connector.ts'
 import { ticketOf } from '../promise-ticket.ts'
@@ -229,9 +229,7 @@ export class KafkaReader implements RecordReader {
   #fail(error: unknown): void {
     if (this.#closed) return
     this.#failure ??=
-      error instanceof EngineError
-        ? error
-        : new EngineError('SOURCE_FAILED', { source: 'kafka', reason: error instanceof Error ? error.message : String(error) }, error)
+      error instanceof EngineError ? error : new EngineError('SOURCE_FAILED', { source: 'kafka', reason: reasonOf(error) }, error)
     this.#wake()
   }
 }

@@ -1,4 +1,4 @@
-import { EngineError } from '../../base/errors.ts'
+import { EngineError, reasonOf } from '../../base/errors.ts'
 import { type SinkToken, Ticket } from '../connector.ts'
 import { BuilderPool } from './batch-builder.ts'
 import { KafkaCluster } from './cluster.ts'
@@ -200,7 +200,7 @@ export class KafkaProducer {
   }
 
   #undelivered({ topic, partition }: SinkPartition, reason: unknown): EngineError {
-    const text = reason instanceof Error ? reason.message : String(reason)
+    const text = reasonOf(reason)
     const seconds = this.#options.deliveryMillis / 1000
     return new EngineError('KAFKA_DELIVERY_FAILED', { partition: `${topic}:${partition}`, seconds, reason: text }, reason)
   }

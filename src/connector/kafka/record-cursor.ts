@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib'
-import { EngineError } from '../../base/errors.ts'
+import { EngineError, reasonOf } from '../../base/errors.ts'
 import { crc32c } from './crc32c.ts'
 import { CRC_FROM, codecs, HEADER_BYTES, readOffset } from './record-batch.ts'
 import { snappyDecode } from './snappy.ts'
@@ -166,7 +166,7 @@ export class RecordCursor {
         return
       }
     } catch (error) {
-      throw this.#bad(error instanceof Error ? error.message : String(error))
+      throw this.#bad(reasonOf(error))
     }
     throw new EngineError('KAFKA_UNSUPPORTED_CODEC', { codec: codecs[codec] ?? codec, where: this.#name })
   }

@@ -5,7 +5,7 @@ import { type CompileContext, compileExpression } from '../../../src/expression/
 import type { Bound, Expression } from '../../../src/expression/expression.ts'
 import { objectAccessor } from '../../../src/expression/object-accessor.ts'
 import { objectWriter, type UserRow } from '../../../src/expression/object-codec.ts'
-import { recordAccessor } from '../../../src/expression/record-accessor.ts'
+import { recordAccessor, VIEW_NAMES } from '../../../src/expression/record-accessor.ts'
 import { resolveExpression } from '../../../src/expression/resolve.ts'
 import type { SplitLimits } from '../../../src/expression/split-function.ts'
 import type { Value } from '../../../src/expression/value.ts'
@@ -20,8 +20,6 @@ import { call, col } from '../../support/plans.ts'
 import { goldenValue } from './golden-file.ts'
 
 /** Computes one expression as the engine does, by a generated function; the answers in the form of a golden file. */
-
-const NAMES = { u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', f32: 'f32', f64: 'f64', i64: 'i64' }
 
 const NOW = 1_700_000_000_000_000
 
@@ -42,7 +40,7 @@ export const overRecords = (bound: Bound, schema: StructType, limits?: SplitLimi
   const write = objectWriter(schema)
   const cg = new CodeBuilder(limits)
   cg.line('const { u8, i16, u16, i32, f32, f64, i64 } = views')
-  const value = compileExpression(cg, bound, recordAccessor(cg, layout, NAMES, 'p'), newContext(cg))
+  const value = compileExpression(cg, bound, recordAccessor(cg, layout, VIEW_NAMES, 'p'), newContext(cg))
   cg.line(`return ${takeOut(cg, value)}`)
   const compute = cg.build('overRecord', ['views', 'p']).call as (views: RecordBuffer, p: number) => unknown
   return row => {
