@@ -50,15 +50,17 @@ export class Fetcher {
     this.#client = client
   }
 
-  /** Polls every broker that leads a partition; those that are polled already go on. */
+  /**
+   * Polls every broker that leads a partition; those that are polled already go on, and look again at what they lead: a partition that is
+   * new to one that rests would wait for the others' rows to be decoded.
+   */
   start(): void {
+    this.resume()
     for (const { topic, partition } of this.#client.partitions.values()) {
       const leader = this.#cluster.leaderOf(topic, partition)
       if (leader < 0 || this.#leaders.has(leader) || this.#isOver) continue
       this.#leaders.add(leader)
-      this.#poll(leader)
-        .catch(error => this.#fail(error))
-        .finally(() => this.#leaders.delete(leader))
+      this.#poll(leader).catch(error => this.#fail(error))
     }
   }
 
@@ -83,7 +85,11 @@ export class Fetcher {
       const own = [...this.#client.partitions.values()].filter(
         ({ topic, partition }) => this.#cluster.leaderOf(topic, partition) === leader,
       )
-      if (own.length === 0) return
+      if (own.length === 0) {
+        // In one step with the look: a `start` that came in between would leave to this poll what it no longer looks for.
+        this.#leaders.delete(leader)
+        return
+      }
       const now = performance.now()
       const hungry = this.#hungry(own, turn, now)
       if (hungry.length === 0) {

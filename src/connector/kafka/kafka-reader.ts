@@ -180,6 +180,8 @@ export class KafkaReader implements RecordReader {
 
   async #latest(whole: boolean): Promise<SourceOffset> {
     await this.#find(null, false)
+    // What is new is part of the epoch that this is asked for: it is fetched from now on, not from the next look for partitions.
+    this.#fetcher.start()
     const ends: Record<string, number> = {}
     for (const [topic, own] of this.#byTopic()) {
       const partitions = own.map(({ partition }) => partition)

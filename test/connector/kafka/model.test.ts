@@ -97,6 +97,27 @@ describe('leaders', () => {
     await reading.close()
   })
 
+  test('a partition that comes while its broker’s others have all that they may hold is read in the epoch at hand', async () => {
+    const [full] = cluster.create('t-1', 1, () => 0)
+    // More than is fetched ahead, and more than the epochs read: nothing of it is ever used up.
+    cluster.append(full, batchOf([...numbered(0, 10), 'x'.repeat(5_000_000)]))
+    const reading = await read({ subscribePattern: 't-.*', maxOffsetsPerTrigger: '4' })
+    const epoch = async (): Promise<void> => {
+      reading.reader.limit(await resultOf(reading.reader.latest(false)))
+      await until(() => {
+        reading.poll()
+        return reading.reader.exhausted()
+      }, 'the epoch ended')
+    }
+    await epoch()
+    expect(reading.values).toEqual(numbered(0, 4))
+    const [fresh] = cluster.create('t-2', 1, () => 0)
+    cluster.append(fresh, batchOf(numbered(100, 20)))
+    for (let i = 0; i < 3; i++) await epoch()
+    expect(reading.values).toContain('100')
+    await reading.close()
+  })
+
   test('a pause that ends between two looks at the clock ends', async () => {
     cluster.create('t', 1, () => 0)
     cluster.fault = () => 6
