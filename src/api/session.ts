@@ -15,6 +15,7 @@ import { numberSources } from '../plan/number-sources.ts'
 import { unbrokenBase64 } from '../plan/unbroken-base64.ts'
 import { field, longType, type StructType, structType } from '../record/data-type.ts'
 import { checkRows } from '../record/user-value.ts'
+import { isInsideBatch } from './batch-scope.ts'
 import { type OptionValue, textOptions } from './configurable.ts'
 import { defaultIdle, usableCores } from './cores.ts'
 import { DataFrame, type Row } from './data-frame.ts'
@@ -116,6 +117,8 @@ export class WalkwaySession implements SessionCore {
   readonly #runs = new Set<QueryRun>()
   /** Names of queries that run or are being started. */
   readonly #names = new Set<string>()
+  /** How often `stop` was called: a query that is still being prepared then must not start after it. */
+  #stops = 0
 
   /** Use `WalkwaySession.builder()`. */
   constructor(settings: Settings) {
@@ -198,10 +201,15 @@ export class WalkwaySession implements SessionCore {
 
   /**
    * Stops all queries of the session, those that are being started and batches too. Resolves when they have ended; does not reject. New
-   * ones may be started.
+   * ones may be started. Inside the foreachBatch of one of them it does not wait for that one, which ends when the function has returned.
    */
   async stop(): Promise<void> {
-    await Promise.all([...this.#runs].map(run => run.stop()))
+    this.#stops++
+    const stopped = [...this.#runs].map(run => {
+      const ended = run.stop()
+      return isInsideBatch(run.options.sink.options.id) ? null : ended
+    })
+    await Promise.all(stopped)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -250,8 +258,10 @@ export class WalkwaySession implements SessionCore {
   /** Begins to run a query. */
   async #open(start: StartOptions): Promise<QueryRun> {
     const { signal } = start
+    const stops = this.#stops
     const refuseAborted = (): void => {
-      if (signal?.aborted === true) throw new EngineError('QUERY_STOPPED', { what: 'it had started' }, signal.reason)
+      if (signal?.aborted === true || this.#stops !== stops)
+        throw new EngineError('QUERY_STOPPED', { what: 'it had started' }, signal?.reason)
     }
     refuseAborted()
     const options = this.#queryOptions({ ...start, plan: numberSources(start.plan) })

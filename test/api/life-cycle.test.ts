@@ -140,6 +140,26 @@ describe.each(masters)('%s', master => {
     })
   })
 
+  test('the session is stopped from inside a foreachBatch, which may be awaited', async () => {
+    await withSession(master, async session => {
+      const stream = session.memoryStream(SCHEMA)
+      const { query: other } = await intoList(session.memoryStream(SCHEMA).toDF())
+      let isOtherActive = true
+      const query = await stream
+        .toDF()
+        .writeStream.foreachBatch(async () => {
+          await session.stop()
+          isOtherActive = other.isActive
+        })
+        .start()
+      stream.addData(numbers(2))
+      await within(query.awaitTermination(), () => query.status.message, 10_000)
+      expectStopped(query)
+      expect(isOtherActive).toBe(false)
+      expect(query.lastProgress).toMatchObject({ batchId: 0 })
+    })
+  })
+
   test('stop from inside a listener', async () => {
     await withSession(master, async session => {
       const stream = session.memoryStream(SCHEMA)
@@ -164,6 +184,19 @@ describe.each(masters)('%s', master => {
       expectStopped(query)
       expect(session.streams.active).toEqual([])
       expect([await starting, await batch]).toEqual([expect.stringMatching(/QUERY_STOPPED|none/), 'QUERY_STOPPED'])
+    })
+  })
+
+  test('the session stops what has only been asked for, and starts what is asked for then', async () => {
+    await withSession(master, async session => {
+      const starting = codeOf(intoList(session.memoryStream(SCHEMA).toDF()))
+      const batch = codeOf(session.range(1e12).write.format('noop').save())
+      const end = session.stop()
+      const later = intoList(session.memoryStream(SCHEMA).toDF())
+      await end
+      expect([await starting, await batch]).toEqual(['QUERY_STOPPED', 'QUERY_STOPPED'])
+      const { query } = await later
+      expect(session.streams.active).toEqual([query])
     })
   })
 
