@@ -53,10 +53,12 @@ export class EpochCycle {
           return
         case 'once':
           await this.#microBatch(null, true)
-          return
+          if (!control.stopping) return
+          break
         case 'availableNow':
           await this.#availableNow()
-          return
+          if (!control.stopping) return
+          break
         case 'default':
           if (await this.#microBatch(null, false, true)) break
           if (control.inputEnded) return

@@ -43,6 +43,8 @@ export class QueryRun {
   /** An epoch has been committed, there was none to run, or the query has ended. */
   readonly #committed = new Signal()
   #attempt: Attempt | null = null
+  /** Its sources have been opened: what the program feeds them by is this query's. */
+  #hasSources = false
   #tables: readonly TableSpec[] = []
   readonly #locals = new Map<string, { readonly id: string; readonly log: RowLog }>()
   /** It came to its end by itself: its input ended, or its trigger is for what is there. */
@@ -125,7 +127,7 @@ export class QueryRun {
    * everything is closed; does not reject.
    */
   async stop(): Promise<void> {
-    for (const { holds } of this.prepared.sources.values()) holds?.stopping?.()
+    if (this.#hasSources) this.#stopSources()
     this.#control.stop()
     await this.#life
   }
@@ -173,6 +175,10 @@ export class QueryRun {
     }
   }
 
+  #stopSources(): void {
+    for (const { holds } of this.prepared.sources.values()) holds?.stopping?.()
+  }
+
   #stopped(what: string): EngineError {
     return new EngineError('QUERY_STOPPED', { what }, this.options.signal?.reason)
   }
@@ -203,6 +209,8 @@ export class QueryRun {
     } finally {
       await this.#attempt?.destroy().catch(() => {})
       this.#attempt = null
+      // From now on another query may have them, which no further stop of this one must touch.
+      this.#hasSources = false
       await this.#log.close()
       for (const { holds } of this.prepared.sources.values()) holds?.endOfQuery?.()
       this.#locals.clear()
@@ -271,6 +279,8 @@ export class QueryRun {
     this.#control.inputEnded = false
     attempt.start()
     await attempt.race(this.#control.halted.race(attempt.ready))
+    this.#hasSources = true
+    if (this.#control.stopping) this.#stopSources()
     await log.begin(attempt.stateWriter, attempt.positions)
     this.#message = 'Waiting for data to arrive'
     if (!this.#control.stopping) this.#resolveStarted()

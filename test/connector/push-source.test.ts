@@ -87,6 +87,55 @@ describe.each(masters)('%s', master => {
     })
   })
 
+  test('a query that has ended, or never read the stream, does not take it from the one that does when it is stopped', async () => {
+    await withSession(master, async session => {
+      const stream = session.pushStream(SCHEMA)
+      const first = await intoList(stream.toDF())
+      await first.query.stop()
+      const { query, rows } = await intoList(stream.toDF())
+      await first.query.stop()
+      expect(stream.push({ n: 1 })).toBe(true)
+      // One that is aborted before it has found the stream taken.
+      const abort = new AbortController()
+      const refused = codeOf(
+        stream
+          .toDF()
+          .writeStream.signal(abort.signal)
+          .foreach(() => {})
+          .start(),
+      )
+      for (let turn = 0; turn < 30; turn++) await Promise.resolve()
+      abort.abort()
+      expect(await refused).toBe('QUERY_STOPPED')
+      expect(stream.push({ n: 2 })).toBe(true)
+      await query.processAllAvailable()
+      expect(rows).toEqual([{ n: 1 }, { n: 2 }])
+    })
+  })
+
+  test.each([Trigger.availableNow(), Trigger.once()])('stop lets through what was accepted before, also with $kind', async trigger => {
+    await withSession(master, async session => {
+      for (const stops of ['at once', 'from inside']) {
+        const stream = session.pushStream(SCHEMA)
+        for (const row of numbers(3)) stream.push(row)
+        const seen: number[] = []
+        const query = await stream
+          .toDF()
+          .writeStream.trigger(trigger)
+          .foreach(({ n }) => {
+            seen.push(Number(n))
+            if (stops === 'at once' || Number(n) !== 2) return
+            stream.push({ n: 3 })
+            void query.stop()
+          })
+          .start()
+        if (stops === 'at once') void query.stop()
+        await within(query.awaitTermination(), () => query.status.message)
+        expect(seen).toEqual(stops === 'at once' ? [0, 1, 2] : [0, 1, 2, 3])
+      }
+    })
+  })
+
   test('two queries cannot share the rows, but two parts of one do', async () => {
     await withSession(master, async session => {
       const stream = session.pushStream(SCHEMA)
