@@ -92,8 +92,11 @@ class JsonFileWriter implements RecordWriterSink {
       const file = this.#file
       this.#file = null
       if (file !== null) {
-        await file.handle.datasync()
-        await file.handle.close()
+        try {
+          await file.handle.datasync()
+        } finally {
+          await file.handle.close()
+        }
         await syncFolder(this.#folder)
       }
       this.#acknowledged = offered

@@ -189,7 +189,8 @@ class FileReader implements RecordReader {
     const handle = this.#handle
     this.#decode = null
     this.#handle = null
-    void handle?.close()
+    // All of it has been read; a disk that says no to that would end the process.
+    handle?.close().catch(() => {})
     this.#file++
     this.#line = 0
     this.#skipLines = 0

@@ -13,7 +13,12 @@ export class StateFileWriter {
 
   constructor(path: string) {
     this.#handle = openSync(path, 'w')
-    this.#write(stateHeader())
+    try {
+      this.#write(stateHeader())
+    } catch (error) {
+      closeSync(this.#handle)
+      throw error
+    }
   }
 
   /** Where records may be written, from the offset that `room` returns. */
