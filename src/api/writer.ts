@@ -142,7 +142,8 @@ export class DataStreamWriter extends Configurable {
 
   /**
    * Calls a function with the rows of each epoch, as a DataFrame, and the epoch's number; the epoch is committed when it returns. After a
-   * crash the same number may come again, which makes exactly-once writing possible.
+   * crash the same number may come again, which makes exactly-once writing possible. A query does not call it before the last call has
+   * ended, not even when it restarts meanwhile.
    */
   foreachBatch(write: (batch: DataFrame, epoch: number) => void | Promise<void>): this {
     if (typeof write !== 'function')

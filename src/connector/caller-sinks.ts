@@ -150,9 +150,13 @@ class ForeachSinkWriter extends CallerWriter {
   }
 }
 
+/** Each function's last call, settled or not: an attempt may fail while one is under way, and the next would call it beside itself. */
+const lastCalls = new WeakMap<ForeachBatchFunction, Promise<void>>()
+
 class ForeachBatchWriter extends CallerWriter {
   readonly #call: ForeachBatchFunction
   #batch: Row[] = []
+  #isClosed = false
 
   constructor(call: ForeachBatchFunction) {
     super()
@@ -167,16 +171,25 @@ class ForeachBatchWriter extends CallerWriter {
   override prepare(epoch: number): Ticket<SinkToken> {
     const rows = this.#batch
     this.#batch = []
+    const call = (lastCalls.get(this.#call) ?? Promise.resolve()).then(() => {
+      // It has waited until its own attempt was over, too.
+      if (!this.#isClosed) return this.#call(rows, epoch)
+    })
+    const settled = (): void => {}
+    lastCalls.set(this.#call, call.then(settled, settled))
     return ticketOf(
-      Promise.resolve()
-        .then(() => this.#call(rows, epoch))
-        .then(
-          () => null,
-          error => {
-            throw failed(error)
-          },
-        ),
+      call.then(
+        () => null,
+        error => {
+          throw failed(error)
+        },
+      ),
     )
+  }
+
+  override close(): Ticket<void> {
+    this.#isClosed = true
+    return super.close()
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, test } from 'vitest'
 import { col, count, type ForeachWriter, lit, type Row, Trigger, udf } from '../../src/index.ts'
 import { intoList, triggers, until, withSession } from '../support/masters.ts'
@@ -214,6 +215,47 @@ describe.each(['inline', 'local[2]'])('%s', master => {
       })
     })
   })
+})
+
+test('a function that is still at a batch when the query restarts is not called beside itself', async () => {
+  const workers: Worker[] = []
+  const note = (worker: Worker): void => void workers.push(worker)
+  process.on('worker', note)
+  try {
+    await withSession('local[1]', async session => {
+      const stream = session.memoryStream(SCHEMA)
+      let finish: () => void = () => {}
+      const held = new Promise<void>(resolve => {
+        finish = resolve
+      })
+      const calls: string[] = []
+      const query = await stream
+        .toDF()
+        .groupBy('n')
+        .count()
+        .writeStream.outputMode('update')
+        .option('checkpointLocation', folderOf())
+        .foreachBatch(async (batch, epoch) => {
+          calls.push(`begin ${epoch}`)
+          if (calls.length === 1) await held
+          calls.push(`end ${epoch} ${await batch.count()}`)
+        })
+        .start()
+      stream.addData(numbers(3))
+      await until(() => calls.length === 1)
+      await Promise.all(workers.map(worker => worker.terminate()))
+      await until(() => query.status.message.startsWith('Restarting'))
+      await until(() => query.status.isTriggerActive)
+      // Time in which it would be called if it were not waited for.
+      await new Promise(resolve => setTimeout(resolve, 300))
+      expect(calls).toEqual(['begin 0'])
+      finish()
+      await within(query.processAllAvailable(), () => query.status.message)
+      expect(calls).toEqual(['begin 0', 'end 0 3', 'begin 0', 'end 0 3'])
+    })
+  } finally {
+    process.off('worker', note)
+  }
 })
 
 test('a memory table holds no row twice after a restart in the same process', async () => {
