@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { type WaitableClock, waitableClock } from '../base/clock.ts'
 import { EngineError } from '../base/errors.ts'
 import { callerObjects, type MemoryTable } from '../connector/caller-sinks.ts'
 import { IterableQueue, iterableQueues, type RowIterable } from '../connector/iterable-source.ts'
 import { RowLog, rowLogs } from '../connector/memory-source.ts'
-import { booleanOption, checkOptionNames, choiceOption, integerOption } from '../connector/options.ts'
+import { booleanOption, checkOptionNames, choiceOption, integerOption, optionOf } from '../connector/options.ts'
 import { PushQueue, pushQueues } from '../connector/push-source.ts'
 import { type ExplainMode, explainPlan } from '../coordinator/explain.ts'
 import { prepareQuery } from '../coordinator/prepare-query.ts'
@@ -70,7 +72,9 @@ export class SessionBuilder {
 
   /**
    * A default for an option of every query of the session: idleStrategy, durability, multipleWatermarkPolicy, maxRestarts,
-   * noDataMicroBatches, chunkBase64String.
+   * noDataMicroBatches, chunkBase64String. `checkpointLocation` is a folder of folders, as Spark's
+   * spark.sql.streaming.checkpointLocation: a streaming query that names none of its own has one there under its name (`queryName`); one
+   * without a name has a new one each time it is started.
    */
   config(name: string, value: OptionValue): this {
     Object.assign(this.#config, textOptions({ [name]: value }))
@@ -239,9 +243,10 @@ export class WalkwaySession implements SessionCore {
     const { name, table } = start
     if (name !== null && this.#names.has(name)) throw new EngineError('QUERY_NAME_IN_USE', { name })
     if (name !== null) this.#names.add(name)
+    const checkpointLocation = start.checkpointLocation ?? this.#checkpointOf(name)
     let run: QueryRun | null = null
     try {
-      run = await this.#open(start)
+      run = await this.#open({ ...start, checkpointLocation })
       await run.started
     } catch (error) {
       if (name !== null) this.#names.delete(name)
@@ -253,6 +258,12 @@ export class WalkwaySession implements SessionCore {
     const query = new StreamingQuery(run)
     this.streams.started(query)
     return query
+  }
+
+  /** Where a query that names no folder keeps its checkpoint: below the session's, if that has one. */
+  #checkpointOf(name: string | null): string | null {
+    const root = optionOf(this.#settings.config, 'checkpointLocation')
+    return root === undefined ? null : join(root, name ?? randomUUID())
   }
 
   /** Begins to run a query. */
