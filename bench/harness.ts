@@ -4,7 +4,7 @@ import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Benchmark, Mark, Size } from './kit/benchmark.ts'
 import { describeCommit, describeMachine, oneCorePrefix } from './kit/machine.ts'
-import { earlierResult, logResult, type Result, storedFile, storeResult } from './kit/results.ts'
+import { type Change, changeFrom, earlierResult, logResult, type Result, storedFile, storeResult } from './kit/results.ts'
 import { type Spread, spreadOf } from './kit/statistics.ts'
 import { benchmarks } from './list.ts'
 import type { RoundsMessage } from './run-one.ts'
@@ -14,7 +14,8 @@ npm run bench -- NAME…              measures: warm-up, several rounds, the ans
   --small         checks the answers only, quickly; without names: of all benchmarks
   --json          prints one line of JSON for each, nothing else (with npm's --silent)
   --rounds N      instead of the benchmark's own number
-  --compare FILE  shows the change against the last result in a file of results; without FILE, in that of this machine
+  --compare FILE  shows the change against the last result in a file of results; without FILE, in that of this machine;
+                  with --json as its field "change"
   --store         puts the result into the file of this machine, bench/results/MACHINE.jsonl, to be committed`
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -72,13 +73,21 @@ const main = async (): Promise<number> => {
     const benchmark = benchmarks.find(each => each.name === name)
     if (benchmark === undefined) continue
     if (!args.json) process.stdout.write(`${name}: ${benchmark.question}\n`)
+    // Read before this result takes its place.
+    const earlier = args.compare === null ? null : earlierResult(args.compare, name)
     const result = await measure(benchmark, args)
     if (!result.ok) code = 1
     if (args.size === 'full' && result.ok && result.skipped === undefined) {
       logResult(`${ROOT}bench/runs`, result)
       if (args.store) storeResult(RESULTS, result)
     }
-    process.stdout.write(args.json ? JSON.stringify(result) + '\n' : describe(result, benchmark, args.compare))
+    const change = earlier === null ? null : changeFrom(earlier, result.figures)
+    if (args.json) process.stdout.write(JSON.stringify(args.compare === null ? result : { ...result, change }) + '\n')
+    else
+      process.stdout.write(
+        describe(result, benchmark, change) +
+          (args.compare === null || change !== null ? '' : `  nothing about ${name} in ${args.compare}\n`),
+      )
   }
   return code
 }
@@ -125,19 +134,18 @@ const runChild = ([command, ...args]: readonly string[]): Promise<RoundsMessage>
     child.on('close', (code, signal) => resolve(message ?? { wrong: `it ended with ${signal ?? `code ${code}`}`, rounds: [] }))
   })
 
-const describe = (result: Result, benchmark: Benchmark, compare: string | null): string => {
+const describe = (result: Result, benchmark: Benchmark, change: Change | null): string => {
   if (!result.ok) return `  WRONG: ${result.wrong}\n`
   if (result.skipped !== undefined) return `  skipped: ${result.skipped}\n`
-  const earlier = compare === null ? null : earlierResult(compare, result.bench)
   const rows = Object.entries(result.figures).map(([figure, value]) => {
     const [least, most] = result.spread[figure]
-    const before = earlier?.figures[figure]
+    const changed = change?.figures[figure]
     return [
       figure,
       format(value),
       `${format(least)} … ${format(most)}`,
       describeMark(benchmark.marks?.[figure], value),
-      before === undefined ? '' : `${value >= before ? '+' : ''}${(((value - before) / before) * 100).toFixed(1)} % from ${format(before)}`,
+      changed === undefined ? '' : `${changed.by >= 0 ? '+' : ''}${(changed.by * 100).toFixed(1)} % from ${format(changed.from)}`,
     ]
   })
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map(row => row[column].length))) ?? []
@@ -147,8 +155,7 @@ const describe = (result: Result, benchmark: Benchmark, compare: string | null):
   const { cpu, cores, node, loadAverage } = result.machine
   const where = `  ${cpu}, ${result.oneCore ? 'one core' : `${cores} cores`}, Node ${node}, load ${loadAverage}, commit ${result.commit}`
   const how = result.size === 'small' ? 'small: the figures mean nothing' : `median, least … most of ${result.rounds} rounds`
-  const change = compare !== null && earlier === null ? `\n  nothing about ${result.bench} in ${compare}` : ''
-  return `${lines.map(line => line.trimEnd()).join('\n')}\n${where}\n  the answer is right; ${how}${change}\n`
+  return `${lines.map(line => line.trimEnd()).join('\n')}\n${where}\n  the answer is right; ${how}\n`
 }
 
 const describeMark = (mark: Mark | undefined, value: number): string => {

@@ -17,7 +17,27 @@ export interface Result {
   readonly machine: Machine
   readonly commit: string
   readonly at: string
+  /** With `--compare`: the result that there was, and how each figure has changed, 0.1 for a tenth more; null if there was none. */
+  readonly change?: Change | null
 }
+
+export interface Change {
+  readonly commit: string
+  readonly at: string
+  readonly figures: Readonly<Record<string, { readonly from: number; readonly by: number }>>
+}
+
+/** From an earlier result to this one, of the figures that both have. */
+export const changeFrom = (earlier: Result, figures: Result['figures']): Change => ({
+  commit: earlier.commit,
+  at: earlier.at,
+  figures: Object.fromEntries(
+    Object.entries(figures).flatMap(([figure, value]) => {
+      const from = earlier.figures[figure]
+      return from === undefined ? [] : [[figure, { from, by: (value - from) / from }] as const]
+    }),
+  ),
+})
 
 /** Every full measurement, a file for each benchmark: a log for the eyes of this machine, which is not in the repository. */
 export const logResult = (folder: string, result: Result): void => {

@@ -70,7 +70,7 @@ class FileReader implements RecordReader {
       latestFirst,
     })
     this.#ignoresMissing = booleanOption(options, 'ignoreMissingFiles', false)
-    this.#failFast = choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST']) === 'FAILFAST'
+    this.#failFast = malformedMode(options) === 'FAILFAST'
   }
 
   open(start: SourceOffset | null): Ticket<void> {
@@ -263,13 +263,17 @@ class FileReader implements RecordReader {
 const unreadable = (path: string, error: unknown): EngineError =>
   new EngineError('FILE_UNREADABLE', { path, reason: reasonOf(error) }, error)
 
+/** What is to become of lines that are no rows. Throws BAD_OPTION. */
+const malformedMode = (options: ConnectorOptions) =>
+  choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
+
 const describeFiles = async (format: string, options: ConnectorOptions, schema: StructType | null, streaming: boolean) => {
   const path = requiredOption(options, 'path', format)
   integerOption(options, 'maxFilesPerTrigger', 1, 1)
   durationOption(options, 'maxFileAge', 0)
   booleanOption(options, 'latestFirst', false)
   booleanOption(options, 'ignoreMissingFiles', false)
-  choiceOption(options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
+  malformedMode(options)
   if (!streaming && (await listFiles(path)).length === 0) throw new EngineError('PATH_NOT_FOUND', { path })
   return {
     schema: allNullable(givenSchema(format, schema)),
@@ -292,7 +296,7 @@ const remembered = (make: DecoderOf): DecoderOf => {
   }
 }
 
-const FILE_OPTIONS = ['path', 'maxFilesPerTrigger', 'latestFirst', 'maxFileAge', 'ignoreMissingFiles', 'mode'] as const
+const FILE_OPTIONS = ['path', 'maxFilesPerTrigger', 'latestFirst', 'maxFileAge', 'ignoreMissingFiles'] as const
 
 /**
  * `json`: one object a line. Options: path, maxFilesPerTrigger, latestFirst, maxFileAge, ignoreMissingFiles, mode (PERMISSIVE, DROPMALFORMED,
@@ -300,11 +304,11 @@ const FILE_OPTIONS = ['path', 'maxFilesPerTrigger', 'latestFirst', 'maxFileAge',
  */
 export const jsonSource: SourceConnector = {
   name: 'json',
-  options: FILE_OPTIONS,
+  options: [...FILE_OPTIONS, 'mode'],
   schema: (_options, given) => allNullable(givenSchema('json', given)),
   describe: (options, schema, streaming) => describeFiles('json', options, schema, streaming),
   open: context => {
-    const mode = choiceOption(context.options, 'mode', 'PERMISSIVE', ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
+    const mode = malformedMode(context.options)
     const decoderOf = remembered(partition => jsonRowDecoder(context.schema, context.columns, mode === 'PERMISSIVE', partition))
     return new FileReader(context, 'json', decoderOf)
   },

@@ -105,6 +105,11 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     says: /rate.*rowPerSecond.*rowsPerSecond/,
     start: (_, s) => noop(s.readStream.format('rate').option('rowPerSecond', 5).load()).start(),
   },
+  'the mode of malformed lines for lines that are rows as they are': {
+    code: 'UNKNOWN_OPTION',
+    says: /text.*mode/,
+    start: (_, s) => noop(s.readStream.format('text').option('mode', 'FAILFAST').load(folder)).start(),
+  },
   'a misspelt option of a table that is joined': {
     code: 'UNKNOWN_OPTION',
     says: /range.*stop/,

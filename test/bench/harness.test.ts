@@ -29,6 +29,22 @@ describe('the command', () => {
     expect(result.commit).toMatch(/^([0-9a-f]{7,}\+?|unknown)$/)
   })
 
+  test('--compare shows the change, in the line of JSON too', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'walkway-compare-'))
+    try {
+      const file = join(folder, 'earlier.jsonl')
+      writeFileSync(file, `{"bench":"json","commit":"abcdefg","at":"then","figures":{"fromJsonNanos":1,"gone":2}}\n`)
+      const { figures, change } = JSON.parse(bench('json', '--small', '--json', '--compare', file).stdout) as Result
+      expect(change).toEqual({ commit: 'abcdefg', at: 'then', figures: { fromJsonNanos: { from: 1, by: figures.fromJsonNanos - 1 } } })
+      expect(bench('json', '--small', '--compare', file).stdout).toMatch(/fromJsonNanos .* % from 1\n/)
+      writeFileSync(file, '')
+      expect(JSON.parse(bench('json', '--small', '--json', '--compare', file).stdout)).toMatchObject({ change: null })
+      expect(bench('json', '--small', '--compare', file).stdout).toContain(`nothing about json in ${file}\n`)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
   test('a benchmark that cannot be run says why, and measures nothing', () => {
     const result = JSON.parse(bench('peers', '--small', '--json').stdout) as Result
     expect(result).toMatchObject({ ok: true, skipped: expect.stringMatching(/./) as unknown, figures: {} })
