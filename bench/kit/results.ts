@@ -34,7 +34,7 @@ export const changeFrom = (earlier: Result, figures: Result['figures']): Change 
   figures: Object.fromEntries(
     Object.entries(figures).flatMap(([figure, value]) => {
       const from = earlier.figures[figure]
-      return from === undefined ? [] : [[figure, { from, by: (value - from) / from }] as const]
+      return from === undefined ? [] : [[figure, { from, by: value === from ? 0 : (value - from) / from }] as const]
     }),
   ),
 })

@@ -27,6 +27,14 @@ export interface StepLimits {
 
 /** 256 entries are sealed in some 25 µs. */
 const USUAL: StepLimits = { burstRows: 1024, cursorRows: 1024, sealRows: 256 }
+/**
+ * V8 optimises a function that it finds hot for its next call, and the loop that runs just then as well if that goes on long enough. Should
+ * the function's own optimised code be thrown away after that, as when a branch is taken for the first time, each later call begins in
+ * baseline code, with a box for every double of a row, and goes over to the loop's code after one turn, before V8 has counted anything: it
+ * stays so. The first bursts are too short for their loop to be optimised.
+ */
+const COLD_BURSTS = 196_608
+const COLD_BURST_ROWS = 16
 /** Entries sealed in a step without rows: some 3 µs, which a row that comes meanwhile waits at most. */
 const IDLE_SEAL_ROWS = 32
 /** Entries sealed for each row of a burst, and at least so many: so the end comes also to a task that is never idle. */
@@ -72,6 +80,7 @@ export class Task implements InputEvents {
   #isDone = false
   #failed = false
   #hasToldEnd = false
+  #coldBursts = COLD_BURSTS
 
   constructor(parts: TaskParts, opening: readonly Ticket<void>[]) {
     this.#parts = parts
@@ -178,8 +187,10 @@ export class Task implements InputEvents {
       this.#afterBurst()
       return 'progressed'
     }
-    const rows = input.poll(chain, this.#limits.burstRows, this)
+    const { burstRows } = this.#limits
+    const rows = input.poll(chain, this.#coldBursts > 0 ? Math.min(COLD_BURST_ROWS, burstRows) : burstRows, this)
     if (rows > 0) {
+      if (this.#coldBursts > 0) this.#coldBursts--
       this.#afterBurst()
       progressed = true
     } else if (!this.#hasToldEnd && input.ended()) {
