@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Trigger } from 'walkway'
 import { EpochWatch } from './engine/epoch-watch.ts'
 import { startFarChain } from './engine/far-chain.ts'
-import { measureRelayFloor } from './engine/relay-floor.ts'
+import { measureCrowdedRelayFloor, measureRelayFloor } from './engine/relay-floor.ts'
 import type { Benchmark, Size } from './kit/benchmark.ts'
 import { latencyFigures, medianLatency, type Percentiles } from './kit/statistics.ts'
 
@@ -14,7 +14,7 @@ const PER_SECOND = 100_000
  * An open-loop source, 100,000 rows a second, on one worker → exchange by key → map → sink on the other: the keys are those that belong
  * there, so every row crosses threads. From the instant when a row was due to the sink; percentiles are the medians of those of seven
  * seconds, the maximum is of all. Without checkpoints and with one a second, beside two bare threads that hand on the number of the last
- * instant in one word.
+ * instant in one word, alone and with a third thread that takes what a checkpoint a second takes.
  */
 export const chainLatency: Benchmark = {
   name: 'chain-latency',
@@ -23,7 +23,9 @@ export const chainLatency: Benchmark = {
   warmups: 0,
   marks: { plainP50Micros: { atMost: 10 }, plainP99Micros: { atMost: 100 } },
   run: async size => {
-    const floor = await measureRelayFloor(PER_SECOND, size === 'full' ? 10 : 0.2)
+    const floorSeconds = size === 'full' ? 10 : 0.2
+    const floor = await measureRelayFloor(PER_SECOND, floorSeconds)
+    const crowded = await measureCrowdedRelayFloor(PER_SECOND, floorSeconds)
     const plain = await measure(size, null)
     const folder = mkdtempSync(join(tmpdir(), 'walkway-bench-'))
     try {
@@ -32,6 +34,7 @@ export const chainLatency: Benchmark = {
         wrong: plain.wrong ?? checkpointed.wrong,
         figures: {
           ...latencyFigures('floor', floor),
+          ...latencyFigures('crowdedFloor', crowded),
           ...latencyFigures('plain', plain.latency),
           ...latencyFigures('checkpointed', checkpointed.latency),
         },

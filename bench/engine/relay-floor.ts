@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import type { LatencySnapshot } from 'native-free-buffers'
 import { nowMicros } from '../kit/clock.ts'
 import { medianLatency, type Percentiles } from '../kit/statistics.ts'
@@ -16,4 +21,17 @@ export const measureRelayFloor = async (perSecond: number, seconds: number): Pro
   const [, snapshots] = await runThreads<Relay, LatencySnapshot[]>(new URL('./relay-floor-worker.js', import.meta.url), sides)
   const warm = snapshots.slice(Math.min(3, snapshots.length - 1))
   return medianLatency(warm)
+}
+
+/** The same beside a third thread that does no more than a checkpoint a second does: what checkpoints cost where both cores spin. */
+export const measureCrowdedRelayFloor = async (perSecond: number, seconds: number): Promise<Percentiles> => {
+  const folder = mkdtempSync(join(tmpdir(), 'walkway-floor-'))
+  const third = new Worker(new URL('./third-thread-worker.js', import.meta.url), { workerData: join(folder, 'synced') })
+  try {
+    await once(third, 'online')
+    return await measureRelayFloor(perSecond, seconds)
+  } finally {
+    await third.terminate()
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
