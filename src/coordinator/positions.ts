@@ -18,6 +18,15 @@ export const leastOf = (left: Positions, right: Positions): Positions =>
     ]),
   )
 
+/** A target without the partitions that are gone, and no further than the others reach. */
+export const capped = (target: Positions, latest: Positions): Positions =>
+  Object.fromEntries(
+    Object.entries(target).map(([id, offset]) => {
+      const there = Object.entries(offset).filter(([partition]) => latest[id]?.[partition] !== undefined)
+      return [id, Object.fromEntries(there.map(([partition, end]) => [partition, Math.min(end, latest[id][partition])]))]
+    }),
+  )
+
 /** The positions with those that the readers of a source have reported put in. */
 export const advanced = (
   before: Positions,

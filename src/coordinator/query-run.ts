@@ -12,7 +12,7 @@ import { EpochCycle, PROCESSING } from './epoch-cycle.ts'
 import { EpochLog } from './epoch-log.ts'
 import { type EndedEpoch, progressOf } from './epoch-progress.ts'
 import { CALLER, deploy, type PlacedSource, type PlacedStage } from './placement.ts'
-import { type Positions, reaches } from './positions.ts'
+import { capped, type Positions, reaches } from './positions.ts'
 import { type PreparedQuery, registerLocal } from './prepare-query.ts'
 import { inMillis, type QueryProgress } from './progress.ts'
 import type { QueryOptions } from './query-options.ts'
@@ -164,15 +164,24 @@ export class QueryRun {
     if (!this.#isComplete) throw this.exception ?? this.#stopped('all input was processed')
   }
 
-  async #reach(target: Positions): Promise<void> {
-    while (!reaches(this.#log.positions, target) || this.#log.hasDueWork(this.trigger)) {
+  async #reach(first: Positions): Promise<void> {
+    for (let target = first; !reaches(this.#log.positions, target) || this.#log.hasDueWork(this.trigger); ) {
       if (!this.#isActive) {
         if (this.#isComplete) return
         throw this.exception ?? this.#stopped('all input was processed')
       }
+      const before = this.#log.positions
       this.#control.flush()
       await this.#committed.next
+      if (reaches(before, this.#log.positions)) target = await this.#stillThere(target)
     }
+  }
+
+  /** What is left of a target: a topic that is gone, or a log that was cut off, will never be read up to there. */
+  async #stillThere(target: Positions): Promise<Positions> {
+    const attempt = this.#attempt
+    const latest = attempt === null ? null : await this.#over.race(attempt.latest(true)).catch(() => null)
+    return latest === null ? target : capped(target, latest)
   }
 
   #stopSources(): void {

@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
-import { type Row, type StreamingQuery, Trigger, type WalkwaySession } from '../../src/index.ts'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { memorySource } from '../../src/connector/memory-source.ts'
+import { type Row, type StreamingQuery, Ticket, Trigger, type WalkwaySession } from '../../src/index.ts'
 import { codeOf, intoList, masters, triggers, until, withSession } from '../support/masters.ts'
 import { within } from '../support/within.ts'
 
@@ -430,6 +431,36 @@ describe('processAllAvailable', () => {
         expect(rows.length).toBe(100)
       }
     })
+  })
+
+  test('what a source has lost meanwhile is not waited for', async () => {
+    let isLost = false
+    const { open } = memorySource
+    vi.spyOn(memorySource, 'open').mockImplementation(context => {
+      const reader = open(context)
+      const latest = reader.latest.bind(reader)
+      reader.latest = whole => (isLost ? latest(whole) : Ticket.of({ ...latest(whole).value, gone: 5 }))
+      return reader
+    })
+    try {
+      for (const trigger of Object.values(triggers)) {
+        isLost = false
+        await withSession('inline', async session => {
+          const stream = session.memoryStream(SCHEMA)
+          const { query, rows } = await intoList(stream.toDF(), trigger)
+          stream.addData(numbers(3))
+          const all = query.processAllAvailable()
+          await until(() => rows.length === 3)
+          isLost = true
+          await within(all, () => query.status.message, 10_000)
+          stream.addData(numbers(2))
+          await within(query.processAllAvailable(), () => query.status.message, 10_000)
+          expect(rows.length).toBe(5)
+        })
+      }
+    } finally {
+      vi.restoreAllMocks()
+    }
   })
 
   test('a stop in the middle of it rejects it', async () => {
