@@ -123,6 +123,8 @@ export class WalkwaySession implements SessionCore {
   readonly #names = new Set<string>()
   /** How often `stop` was called: a query that is still being prepared then must not start after it. */
   #stops = 0
+  /** Those whose own foreachBatch has called `stop`, and may wait for the others. */
+  readonly #leaving = new WeakSet<QueryRun>()
 
   /** Use `WalkwaySession.builder()`. */
   constructor(settings: Settings) {
@@ -205,15 +207,16 @@ export class WalkwaySession implements SessionCore {
 
   /**
    * Stops all queries of the session, those that are being started and batches too. Resolves when they have ended; does not reject. New
-   * ones may be started. Inside the foreachBatch of one of them it does not wait for that one, which ends when the function has returned.
+   * ones may be started. Inside the foreachBatch of one of them it does not wait for that one, which ends when the function has returned,
+   * nor for others whose functions have called it.
    */
   async stop(): Promise<void> {
     this.#stops++
-    const stopped = [...this.#runs].map(run => {
-      const ended = run.stop()
-      return isInsideBatch(run.options.sink.options.id) ? null : ended
-    })
-    await Promise.all(stopped)
+    const runs = [...this.#runs]
+    const own = runs.find(run => isInsideBatch(run.options.sink.options.id))
+    if (own !== undefined) this.#leaving.add(own)
+    const ended = runs.map(run => ({ run, stopped: run.stop() }))
+    await Promise.all(ended.map(({ run, stopped }) => (own !== undefined && this.#leaving.has(run) ? null : stopped)))
   }
 
   [Symbol.asyncDispose](): Promise<void> {

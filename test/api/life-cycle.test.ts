@@ -161,6 +161,28 @@ describe.each(masters)('%s', master => {
     })
   })
 
+  test('two foreachBatch that stop the session do not wait for each other', async () => {
+    await withSession(master, async session => {
+      const stream = session.memoryStream(SCHEMA)
+      let inside = 0
+      const start = (): Promise<StreamingQuery> =>
+        stream
+          .toDF()
+          .writeStream.foreachBatch(async () => {
+            inside++
+            await until(() => inside === 2)
+            await session.stop()
+          })
+          .start()
+      const queries = [await start(), await start()]
+      stream.addData(numbers(2))
+      for (const query of queries) {
+        await within(query.awaitTermination(), () => query.status.message, 10_000)
+        expectStopped(query)
+      }
+    })
+  })
+
   test('stop from inside a listener', async () => {
     await withSession(master, async session => {
       const stream = session.memoryStream(SCHEMA)
