@@ -12,7 +12,7 @@ type Row = Record<string, unknown>
 
 /** Takes the rows of a `foreach` epoch by epoch, in the caller's thread. None of its methods may be async. */
 export interface ForeachWriter {
-  /** Called once per epoch before its rows. False: leave its rows out, they have been dealt with. */
+  /** Called once per epoch before its rows. False: leave its rows out, they have been dealt with. None of the three may be async. */
   open?(epoch: number): unknown
   process(row: Row): void
   close?(error: unknown): void
@@ -121,11 +121,14 @@ class ForeachSinkWriter extends CallerWriter {
   }
 
   override beginEpoch(epoch: number): void {
+    let result: unknown
     try {
-      this.#skips = this.#writer.open?.(epoch) === false
+      result = this.#writer.open?.(epoch)
     } catch (error) {
       throw failed(error)
     }
+    refusePromise(result)
+    this.#skips = result === false
     this.#isOpen = true
   }
 
@@ -142,11 +145,13 @@ class ForeachSinkWriter extends CallerWriter {
   #end(error: unknown): void {
     if (!this.#isOpen) return
     this.#isOpen = false
+    let result: unknown
     try {
-      this.#writer.close?.(error)
+      result = this.#writer.close?.(error)
     } catch (thrown) {
       throw failed(thrown)
     }
+    refusePromise(result)
   }
 }
 

@@ -110,6 +110,8 @@ describe.each(['inline', 'local[2]'])('%s', master => {
     ],
     ['an async function', async () => {}, /promise.*foreachBatch/],
     ['an async process', { process: async () => Promise.reject(new Error('unheard')) }, /promise.*foreachBatch/],
+    ['an async open', { open: async () => false, process: () => {} }, /promise.*foreachBatch/],
+    ['an async close', { process: () => {}, close: async () => Promise.reject(new Error('unheard')) }, /promise.*foreachBatch/],
   ])('what %s throws stops the query, is coded, and is not tried again', async (_what, writer, text) => {
     await withSession(master, async session => {
       const stream = session.memoryStream(SCHEMA)
